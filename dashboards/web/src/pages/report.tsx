@@ -1,0 +1,104 @@
+/**
+ * The report of a site: toolbar, notices, top numbers with chart, and the lists. What it shows is
+ * in the address; each part loads by itself.
+ */
+import { useEffect } from "preact/hooks";
+import { address } from "../state/address";
+import { announce } from "../state/announce";
+import { report, type Me, type Site } from "../state/api";
+import { dayRange, nowIn } from "../state/days";
+import { PANELS } from "../state/dimensions";
+import { filterWords } from "../state/filters";
+import { beat, useLoad } from "../state/load";
+import { SUMMED, text } from "../state/metrics";
+import { baseQuery, readView, type View } from "../state/view";
+import { Chart } from "../parts/chart";
+import { Counted } from "../parts/counted";
+import { Details } from "../parts/details";
+import { Callout, Failed } from "../parts/empty";
+import { Frame, siteHref } from "../parts/frame";
+import { Keys } from "../parts/keys";
+import { ListPanel, Longer, Progress } from "../parts/list-panel";
+import { Notices } from "../parts/notices";
+import { Tiles, total, TOTALS } from "../parts/tiles";
+import { Toolbar } from "../parts/toolbar";
+
+function filterSentence(view: View): string {
+  if (view.filters.length === 0) return "No filters";
+  return "Filtered by " + view.filters.map((one) => filterWords(one)).map((words) => `${words.what} ${words.value}`).join(", ");
+}
+
+function NothingCounted({ view }: { view: View }) {
+  return (
+    <div class="notices">
+      <Callout title={`Nothing counted ${view.period.id === "day" ? "today" : "in this period"}`}>
+        <p>
+          When a page of {view.site.domain} is opened, it shows here within seconds.{" "}
+          <a href={siteHref(view.site.domain, "/install")}>See how the site is connected</a>
+        </p>
+        <div class="row-flex">
+          <Longer view={view} />
+        </div>
+      </Callout>
+    </div>
+  );
+}
+
+export function Report({ me, site }: { me: Me; site: Site }) {
+  // the day may change while the page is open
+  const turn = beat.value;
+  const view = readView(address.value, site, nowIn(site.timezone).day);
+  const query = baseQuery(view, TOTALS);
+  const key = JSON.stringify(query);
+  const totals = useLoad(key, (signal) => report(query, signal), view.span.to === view.today ? turn : 0);
+  const visitors = total(totals.value, "visitors");
+  const events = total(totals.value, "events");
+
+  useEffect(() => {
+    if (totals.value && !totals.stale) {
+      const range = dayRange(view.span.from, view.span.to, view.today);
+      const name = view.span.days > 1 ? SUMMED.toLowerCase() : "visitors";
+      announce(`${filterSentence(view)}, ${range}: ${text("visitors", visitors)} ${name}`);
+    }
+  }, [key, totals.stale]);
+
+  return (
+    <Frame
+      title={site.domain}
+      site={site}
+      at="report"
+      toolbar={<Toolbar view={view} />}
+      foot={
+        <>
+          <span>Time zone {site.timezone}</span>
+          <span>
+            Press <kbd>?</kbd> for keys
+          </span>
+        </>
+      }
+    >
+      <h1 class="unseen">
+        Report for {site.domain}, {dayRange(view.span.from, view.span.to, view.today)}
+      </h1>
+      <Notices me={me} site={site} />
+      {events === 0 && !totals.stale && view.filters.length === 0 && <NothingCounted view={view} />}
+      <section class="panel top" aria-label="Top numbers and chart">
+        {totals.stale && <Progress />}
+        {totals.error ? (
+          <Failed error={totals.error} again={totals.again} />
+        ) : (
+          <Tiles view={view} answer={totals.value} stale={totals.stale} />
+        )}
+        <Chart view={view} />
+        <Counted view={view} totals={totals.value} />
+      </section>
+      <div class="grid">
+        {PANELS.map((panel) => (
+          <ListPanel key={panel.id} view={view} panel={panel} whole={visitors} />
+        ))}
+      </div>
+      <Details view={view} whole={visitors} />
+      <Keys view={view} />
+    </Frame>
+  );
+}

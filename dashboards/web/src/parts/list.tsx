@@ -1,0 +1,178 @@
+/**
+ * A list of values: a table whose rows are links that filter the page. The bar behind a name is its
+ * share of the first row. Groups too small to show are one hatched row, last, and no link.
+ */
+import { address } from "../state/address";
+import type { Answer, Row } from "../state/api";
+import { DIMENSIONS, OTHER, valueLabel, type ListTab } from "../state/dimensions";
+import { isPicked, toggled } from "../state/filters";
+import { columnTitle, percent, text } from "../state/metrics";
+import { viewHref, type View } from "../state/view";
+import { Bone } from "./empty";
+import { Icon } from "./icon";
+
+interface Props {
+  view: View;
+  tab: ListTab;
+  rows: Row[];
+  /** all visitors of the range, for the share; null while not known */
+  whole: number | null;
+}
+
+/** Beyond this a path is shown as its first part, "…" and its last part (characters). */
+const LONG_PATH = 38;
+
+function shortPath(path: string): string {
+  const parts = path.split("/");
+  if (path.length <= LONG_PATH || parts.length < 4) return path;
+  return `/${parts[1]}/…/${parts.at(-1)}`;
+}
+
+function Name({ tab, value }: { tab: ListTab; value: string }) {
+  const kind = DIMENSIONS.get(tab.dimension)?.kind;
+  const label = valueLabel(tab.dimension, value);
+  const shown = kind === "path" ? shortPath(label) : label;
+  return (
+    <>
+      {kind === "country" && (
+        <span class="code2" aria-hidden="true">
+          {/^[A-Z]{2}$/.test(value) ? value : "–"}
+        </span>
+      )}
+      {tab.dimension === "visit:source" && (
+        <span class="site-mark" aria-hidden="true">
+          {label[0]}
+        </span>
+      )}
+      <span class="cut" title={label}>
+        {shown === label ? (
+          label
+        ) : (
+          <>
+            <span class="unseen">{label}</span>
+            <span aria-hidden="true">{shown}</span>
+          </>
+        )}
+      </span>
+    </>
+  );
+}
+
+function ListRow({ view, tab, row, first, whole }: Props & { row: Row; first: number }) {
+  const value = row.dimensions[0] ?? "";
+  const [main = null, ...others] = row.metrics;
+  const visitors = row.metrics[tab.metrics.indexOf("visitors")] ?? null;
+  const rest = value === OTHER;
+  const picked = isPicked(view.filters, tab.dimension, value);
+  const share = first > 0 ? Math.min(100, ((main ?? 0) / first) * 100) : 0;
+  return (
+    <tr class={rest ? "rest" : picked ? "is-picked" : ""}>
+      <th scope="row" class="name" style={{ "--share": `${share.toFixed(1)}%` }}>
+        {rest ? (
+          <span class="cell">
+            <Icon name="hide" />
+            <span>(other)</span>
+          </span>
+        ) : (
+          <a
+            href={viewHref(address.value, { filters: toggled(view.filters, tab.dimension, value), details: null })}
+            aria-current={picked ? "true" : undefined}
+          >
+            <Name tab={tab} value={value} />
+            <Icon name={picked ? "x" : "filter"} class="go" />
+          </a>
+        )}
+      </th>
+      {others
+        .map((metric, index) => (
+          <td key={index} class="n wide-only">
+            {text(tab.metrics[index + 1] ?? "", metric)}
+          </td>
+        ))
+        .reverse()}
+      {tab.metrics.length === 1 && (
+        <td class="n of wide-only">{visitors === null || whole === null ? "" : percent(visitors, whole)}</td>
+      )}
+      <td class="n">{text(tab.metrics[0] ?? "", main)}</td>
+    </tr>
+  );
+}
+
+function Head({ tab }: { tab: ListTab }) {
+  const [main = "", ...others] = tab.metrics;
+  return (
+    <thead>
+      <tr>
+        <th scope="col">{DIMENSIONS.get(tab.dimension)?.name}</th>
+        {others
+          .map((metric) => (
+            <th key={metric} scope="col" class="n wide-only">
+              {columnTitle(metric)}
+            </th>
+          ))
+          .reverse()}
+        {others.length === 0 && (
+          <th scope="col" class="n wide-only">
+            Share
+          </th>
+        )}
+        <th scope="col" class="n" aria-sort="descending">
+          {columnTitle(main)}
+        </th>
+      </tr>
+    </thead>
+  );
+}
+
+function caption(tab: ListTab): string {
+  return `${tab.label} by ${columnTitle(tab.metrics[0] ?? "").toLowerCase()}`;
+}
+
+export function List(props: Props) {
+  const { tab, rows } = props;
+  // "(other)" may be the largest of all; bars measure the groups that have a name
+  const first = Math.max(0, ...rows.filter((row) => row.dimensions[0] !== OTHER).map((row) => row.metrics[0] ?? 0));
+  return (
+    <table class="list">
+      <caption>{caption(tab)}</caption>
+      <Head tab={tab} />
+      <tbody>
+        {rows.map((row) => (
+          <ListRow key={row.dimensions[0]} {...props} row={row} first={first} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+const WIDTHS = [9, 7, 11, 6, 8, 5, 7.5];
+
+/** The frame of a list with bones where the rows will be. */
+export function BoneList({ tab }: { tab: ListTab }) {
+  return (
+    <table class="list plain" aria-busy="true">
+      <caption>{caption(tab)}, loading</caption>
+      <Head tab={tab} />
+      <tbody>
+        {WIDTHS.map((width) => (
+          <tr key={width}>
+            <th scope="row" class="name">
+              <span class="cell">
+                <Bone width={width} />
+              </span>
+            </th>
+            <td class="n wide-only" />
+            <td class="n">
+              <Bone width={2.5} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** The rows of an answer that belong in a list, "(other)" last. */
+export function listRows(tab: ListTab, answer: Answer): Row[] {
+  return answer.results.filter((row) => !tab.without?.includes(row.dimensions[0] ?? ""));
+}

@@ -1,0 +1,120 @@
+/**
+ * The only place that talks to the server. Every answer is JSON; every failure becomes an
+ * `ApiError` whose message can be shown as it stands.
+ */
+
+/** A failed call. `status` 0: no answer at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    /** the field of the form that is wrong, if one is */
+    readonly field: string | undefined,
+    /** seconds to wait, from `Retry-After` */
+    readonly wait: number | undefined,
+    readonly setupNeeded: boolean,
+  ) {
+    super(message);
+  }
+}
+
+/** A site as `GET /api/me` lists it. */
+export interface Site {
+  domain: string;
+  timezone: string;
+  /** first day, YYYY-MM-DD in the site's zone */
+  created: string;
+  threshold: number;
+}
+
+/** The answer of `GET /api/me`. */
+export interface Me {
+  email: string;
+  role: string;
+  version: string;
+  public_url: string;
+  demo: boolean;
+  threshold: number;
+  retention_months: number;
+  untrusted_proxy: string | null;
+  sites: Site[];
+  geo: { name: string; credit: string; link: string } | null;
+}
+
+/** A filter of the report API: operator, dimension, values. */
+export type ApiFilter = [op: string, dimension: string, values: string[]];
+
+export type DateRange = string | [from: string, to: string];
+
+/** The body of `POST /api/v2/query`. */
+export interface Query {
+  site_id: string;
+  metrics: string[];
+  date_range: DateRange;
+  dimensions?: string[];
+  filters?: ApiFilter[];
+  order_by?: [string, "asc" | "desc"][];
+  include?: { time_labels?: boolean; total_rows?: boolean };
+  pagination?: { limit: number; offset: number };
+}
+
+export type Value = number | null;
+
+export interface Row {
+  dimensions: string[];
+  metrics: Value[];
+}
+
+/** The answer of `POST /api/v2/query`. */
+export interface Answer {
+  results: Row[];
+  meta: {
+    threshold?: number;
+    withheld_visitors?: number;
+    withheld?: null | "few_visitors" | "few_visitors_in_complement";
+    time_labels?: string[];
+    total_rows?: number;
+  };
+}
+
+/** Events not counted, by reason. */
+export type Outcomes = Record<string, number>;
+
+const NO_ANSWER = "No answer from the server. What is shown was loaded before; it will be asked again.";
+
+/** Calls the server and gives its JSON answer. Throws `ApiError`, or the abort itself. */
+export async function call<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method: body === undefined ? "GET" : "POST",
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
+      credentials: "same-origin",
+    });
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiError(0, NO_ANSWER, undefined, undefined, false);
+  }
+  const answer: unknown = await response.json().catch(() => null);
+  if (response.ok) return answer as T;
+  throw failure(response, answer);
+}
+
+function failure(response: Response, answer: unknown): ApiError {
+  const said = (answer ?? {}) as { error?: unknown; field?: unknown; setup_needed?: unknown };
+  const wait = Number(response.headers.get("Retry-After"));
+  return new ApiError(
+    response.status,
+    typeof said.error === "string" ? said.error : `The server answered ${response.status}.`,
+    typeof said.field === "string" ? said.field : undefined,
+    wait > 0 ? wait : undefined,
+    said.setup_needed === true,
+  );
+}
+
+/** One report. */
+export function report(query: Query, signal?: AbortSignal): Promise<Answer> {
+  return call<Answer>("/api/v2/query", query, signal);
+}

@@ -1,0 +1,75 @@
+//! Sites, accounts, logins and keys: the settings that people make.
+//!
+//! [`Sites`] is what collecting and reporting read; [`Accounts`] is what the
+//! dashboard and the command line change. Rows lie in the database, and one process writes them.
+//! Passwords are kept as argon2id hashes, tokens and keys as their blake3: none of them can be
+//! read back. Events are not touched, except that removing a site deletes its rows.
+
+pub mod admin;
+pub mod sites;
+pub mod snapshot;
+
+mod accounts;
+mod api_keys;
+mod cache;
+mod domain;
+mod error;
+mod logins;
+mod password;
+mod secret;
+mod setup;
+mod shelf;
+mod site_changes;
+mod tries;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex};
+
+use crate::account::logins::RecentLogins;
+use crate::account::password::Passwords;
+use crate::account::setup::Setup;
+use crate::account::shelf::Shelf;
+use crate::account::site_changes::Removal;
+use crate::account::sites::Sites;
+use crate::account::tries::Tries;
+
+pub use accounts::Account;
+pub use api_keys::{KeyLine, KeyRequest};
+pub use error::AccountError;
+pub use logins::LoginToken;
+pub use site_changes::{DEMO_DOMAIN, SiteLine};
+pub use snapshot::{ApiKey, Scope, Snapshot};
+
+/// Everything that changes settings. All moments are seconds since 1970.
+pub struct Accounts {
+    shelf: Shelf,
+    sites: Arc<Sites>,
+    passwords: Passwords,
+    tries: Tries,
+    setup: Setup,
+    recent: RecentLogins,
+    removals: Mutex<Vec<Removal>>,
+    /// Held while rows are read and written, so that numbers and names stay unique.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl Accounts {
+    /// The settings of the database of `sites`, which is refreshed after each change.
+    ///
+    /// # Errors
+    /// When the machine gives no randomness.
+    pub fn new(sites: Arc<Sites>) -> Result<Self, AccountError> {
+        Ok(Self {
+            shelf: sites.shelf().clone(),
+            sites,
+            passwords: Passwords::new(),
+            tries: Tries::new()?,
+            setup: Setup::default(),
+            recent: RecentLogins::default(),
+            removals: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! The city database as a private, memory-mapped copy.
+//!
+//! The copy lies in `<data_dir>/cache/geo/` and is replaced by rename, never written in place, so
+//! that an operator may replace the original under a running server.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use maxminddb::{Mmap, Reader};
+
+use crate::ingest::Geo;
+
+/// At most one file for each address family.
+const FILES_MAX: usize = 2;
+
+/// Opens the databases of `paths` (one for both families, or one each).
+///
+/// # Errors
+/// When a file cannot be copied, mapped, or is no city database.
+pub fn open(paths: &[PathBuf], cache_dir: &Path) -> Result<Geo> {
+    if paths.len() > FILES_MAX {
+        bail!("geo_path takes at most two files: one for IPv4 and one for IPv6");
+    }
+    let dir = cache_dir.join("geo");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let (mut v4, mut v6) = (None, None);
+    for (number, path) in paths.iter().enumerate() {
+        let copy = dir.join(format!("{number}.mmdb"));
+        refresh(path, &copy)
+            .with_context(|| format!("cannot copy the city database {}", path.display()))?;
+        let reader = map(&copy).with_context(|| {
+            format!("{} is not a city database in the MMDB format", path.display())
+        })?;
+        let family = if reader.metadata().ip_version == 4 { &mut v4 } else { &mut v6 };
+        if family.replace(reader).is_some() {
+            bail!("geo_path names two databases of the same address family");
+        }
+    }
+    Ok(Geo::new(v4, v6))
+}
+
+/// Copies `source` unless the copy has the same size and time of change.
+fn refresh(source: &Path, copy: &Path) -> Result<()> {
+    let wanted = fs::metadata(source)?;
+    if let Ok(present) = fs::metadata(copy)
+        && present.len() == wanted.len()
+        && present.modified()? == wanted.modified()?
+    {
+        return Ok(());
+    }
+    let partial = copy.with_extension("partial");
+    fs::copy(source, &partial)?;
+    let file = File::options().write(true).open(&partial)?;
+    file.set_modified(wanted.modified()?)?;
+    file.sync_all()?;
+    fs::rename(&partial, copy)?;
+    Ok(())
+}
+
+fn map(copy: &Path) -> Result<Reader<Mmap>> {
+    #[expect(unsafe_code, reason = "the mapped file is our private copy, never written in place")]
+    // SAFETY: the copy is replaced by rename only, so the mapped inode never changes.
+    let reader = unsafe { Reader::open_mmap(copy) };
+    Ok(reader?)
+}

@@ -1,0 +1,18 @@
+//! The composition root: opens everything, starts it in order, stops it in reverse.
+//!
+//! Nothing else spawns the long-lived tasks, opens files of the data directory that no module
+//! owns, or decides the exit code.
+
+pub mod fatal;
+pub mod panic_hook;
+pub mod lock;
+pub mod geo_file;
+pub mod admin_socket;
+pub mod database;
+pub mod prepare;
+pub mod operator;
+pub mod doctor;
+pub mod tasks;
+pub mod serve;
+
+pub use fatal::Fatal;

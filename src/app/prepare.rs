@@ -1,0 +1,151 @@
+//! Makes the database ready: the lease, the tables, the first list of sites, the demo site.
+//!
+//! The embedded engine is there at once. A server of the operator's may be down at start: then
+//! collecting goes on with the cached settings, and this waits for it in the background.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+
+use crate::app::fatal::{FAILED, Fatal, TAKEN};
+use crate::config::{Config, Role};
+use crate::model::now;
+use crate::server::state::State;
+use crate::store::Store;
+use crate::store::lease::{Lease, LeaseError};
+
+/// How long a start waits for a server of the operator's before it goes on without.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// Pause between two tries to reach it.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How often the lease is renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+
+/// Prepares the database; answers whether it is ready already.
+///
+/// # Errors
+/// When the database is newer than this program, or another process has the lease.
+pub async fn database(
+    tasks: &mut JoinSet<()>,
+    config: &Arc<Config>,
+    state: &Arc<State>,
+) -> Result<bool, Fatal> {
+    let embedded = config.clickhouse_url.is_none();
+    let ready = embedded || tokio::time::timeout(FIRST_WAIT, reachable(&state.store)).await.is_ok();
+    if ready {
+        prepare(config, state).await?;
+        if !embedded && config.role == Role::All {
+            tasks.spawn(renew(owner(&config.data_dir)?, Arc::clone(state)));
+        }
+        return Ok(true);
+    }
+    tracing::warn!("ClickHouse does not answer; events are kept in the spool until it does.");
+    let (config, state) = (Arc::clone(config), Arc::clone(state));
+    tasks.spawn(async move {
+        reachable(&state.store).await;
+        let prepared = prepare(&config, &state).await.and_then(|()| owner(&config.data_dir));
+        match prepared {
+            Ok(owner) if config.role == Role::All => {
+                tracing::info!("ClickHouse answers; the tables are ready.");
+                renew(owner, state).await;
+            }
+            Ok(_) => {}
+            Err(fatal) => end(&fatal),
+        }
+    });
+    Ok(false)
+}
+
+async fn reachable(store: &Store) {
+    while store.ping().await.is_err() {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn prepare(config: &Config, state: &State) -> Result<(), Fatal> {
+    let failed = |error| Fatal::new(FAILED, anyhow::Error::from(error));
+    if config.role == Role::All {
+        // The lease lies in a table, so the tables come first; migrating twice changes nothing.
+        let migrated = state.store.migrate(config.retention_months).await;
+        let applied = migrated.map_err(|error| Fatal::new(FAILED, error))?;
+        for name in applied {
+            tracing::info!(%name, "Applied a migration.");
+        }
+        if config.clickhouse_url.is_some() {
+            let lease = Lease::new(owner(&config.data_dir)?);
+            lease.acquire(&state.store, now()).await.map_err(lease_fatal)?;
+        }
+    }
+    state.sites.refresh().await.map_err(failed)?;
+    if config.role == Role::All && config.demo {
+        state.accounts.ensure_demo(now()).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Refuses to write settings while a serving process of another data directory has the lease.
+///
+/// # Errors
+/// When somebody else has it.
+pub async fn refuse_if_leased(config: &Config, store: &Store) -> Result<(), Fatal> {
+    if config.clickhouse_url.is_none() {
+        return Ok(());
+    }
+    let lease = Lease::new(owner(&config.data_dir)?);
+    lease.check(store, now()).await.map_err(lease_fatal)
+}
+
+/// Gives the lease back, so that the next process need not wait for its end.
+pub async fn release(config: &Config, state: &State) {
+    if config.role != Role::All {
+        return;
+    }
+    let Ok(owner) = owner(&config.data_dir) else { return };
+    if let Err(error) = Lease::new(owner).release(&state.store, now()).await {
+        tracing::debug!(%error, "The lease could not be given back; it ends by itself.");
+    }
+}
+
+async fn renew(owner: String, state: Arc<State>) {
+    let lease = Lease::new(owner);
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        match lease.acquire(&state.store, now()).await {
+            Ok(()) => {}
+            Err(error @ LeaseError::Held { .. }) => end(&lease_fatal(error)),
+            Err(error) => tracing::warn!(%error, "The lease could not be renewed now."),
+        }
+    }
+}
+
+fn lease_fatal(error: LeaseError) -> Fatal {
+    let code = if matches!(error, LeaseError::Held { .. }) { TAKEN } else { FAILED };
+    Fatal::new(code, error)
+}
+
+/// The random id of this data directory, made at the first start.
+fn owner(data_dir: &Path) -> Result<String, Fatal> {
+    let path = data_dir.join("owner");
+    if let Ok(text) = fs::read_to_string(&path)
+        && text.trim().len() == 32
+    {
+        return Ok(text.trim().to_owned());
+    }
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random)
+        .map_err(|error| Fatal::say(FAILED, format!("no random bytes to be had: {error}")))?;
+    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(&path, format!("{text}\n")).context("cannot write the owner's id")?;
+    Ok(text)
+}
+
+/// Ends a process that must not go on: what was acknowledged is in the spool.
+fn end(fatal: &Fatal) {
+    tracing::error!(message = %fatal.message, "Ending.");
+    #[expect(clippy::exit, reason = "another process owns the database, or it is newer than us")]
+    std::process::exit(i32::from(fatal.code));
+}

@@ -1,0 +1,301 @@
+//! `headcount serve`: opens everything in order, announces itself, and stops in reverse.
+//!
+//! Standard output gets the promised lines and nothing else; logs go to standard error.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::account::Accounts;
+use crate::account::sites::Sites;
+use crate::app::admin_socket::AdminSocket;
+use crate::app::database::Database;
+use crate::app::fatal::{CONFIG, FAILED, Fatal, TAKEN};
+use crate::app::operator::Serving;
+use crate::app::{geo_file, lock, panic_hook, prepare, tasks};
+use crate::config::{self, Config};
+use crate::ingest::Agents;
+use crate::keys::{self, Keys, KeysConfig};
+use crate::model::{Outcome, now};
+use crate::server::state::{Parts, Role, Settings, State};
+use crate::server::{listen, router};
+use crate::spool::{self, Spool};
+use crate::store::drain;
+use crate::telemetry::{Metrics, logs};
+
+/// How long a segment of the spool gathers rows before it is delivered.
+const SEAL_AFTER: Duration = Duration::from_millis(1000);
+/// How long the last segments may take to be delivered when the process stops; what is left is
+/// delivered by the next start.
+const LAST_DELIVERY: Duration = Duration::from_millis(2500);
+
+/// Runs until a signal ends it.
+///
+/// # Errors
+/// Whatever keeps it from starting, with its exit code.
+pub fn run(config: Config) -> Result<(), Fatal> {
+    logs::init(&config.log, config.log_format).map_err(|error| Fatal::new(CONFIG, error))?;
+    panic_hook::install();
+    if let Err(error) = keys::process_hardening() {
+        tracing::warn!(%error, "Core dumps could not be switched off.");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let ended = runtime.block_on(serve(Arc::new(config)));
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    ended
+}
+
+async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
+    let lock = lock::take(&config.data_dir).map_err(lock_fatal)?;
+    let public = bind(&config.listen.to_string()).await?;
+    let metrics_listener = match config.metrics_listen {
+        Some(address) => Some(bind(&address.to_string()).await?),
+        None => None,
+    };
+    let signals = Signals::new()?;
+    let metrics = Arc::new(Metrics::new(&Outcome::ALL.map(Outcome::name)));
+    let keys = open_keys(&config)?;
+    let cache = config.data_dir.join("cache");
+    let geo =
+        geo_file::open(&config.geo_path, &cache).map_err(|error| Fatal::new(CONFIG, error))?;
+    if config.geo_path.is_empty() {
+        tracing::warn!("No city database: locations stay empty. Name one with geo_path.");
+    }
+    let agents = Agents::new();
+    agents.rotate(tasks::random_key()?);
+    let spool = open_spool(&config)?;
+    let database = Database::open(&config, Arc::clone(&metrics)).await?;
+    let database = Arc::new(database);
+    let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
+    let accounts = Accounts::new(Arc::clone(&sites)).map_err(|error| Fatal::new(FAILED, error))?;
+    let state = Arc::new(State::new(Parts {
+        settings: settings(&config),
+        metrics: Arc::clone(&metrics),
+        spool: spool.clone(),
+        keys,
+        geo,
+        agents,
+        sites,
+        accounts: Arc::new(accounts),
+        store: database.store.clone(),
+    }));
+    let (shutdown, stopping) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let prepared = prepare::database(&mut tasks, &config, &state).await?;
+    tasks::start(&mut tasks, &state);
+    let delivery = tokio::spawn(drain::run(
+        database.store.clone(),
+        spool.clone(),
+        Arc::clone(&metrics),
+        stopping.clone(),
+    ));
+    let socket = AdminSocket::bind(&config.data_dir)?;
+    let serving = Serving::new(Arc::clone(&config), Arc::clone(&state), Arc::clone(&database));
+    tasks.spawn(async move { socket.serve(|line| serving.answer(line)).await });
+    announce(&config, &state, &public, metrics_listener.as_ref(), database.kind(), prepared)
+        .await?;
+    let servers = start_servers(&state, public, metrics_listener, &stopping);
+    signals.wait().await;
+    tracing::info!("Stopping.");
+    shutdown.send_replace(true);
+    for server in servers {
+        // A server task ends by itself; if it panicked there is nothing left to wait for.
+        drop(server.await);
+    }
+    tasks.shutdown().await;
+    empty(&state, delivery).await?;
+    if config.clickhouse_url.is_some() {
+        prepare::release(&config, &state).await;
+    }
+    drop(state);
+    if let Some(database) = Arc::into_inner(database) {
+        database.close().await;
+    }
+    drop(lock);
+    Ok(())
+}
+
+/// Puts everything that is held in memory into the spool, closes it, and gives the drain a moment.
+async fn empty(state: &State, delivery: JoinHandle<()>) -> Result<(), Fatal> {
+    state.outcomes.flush(&state.spool).await;
+    let closing = state.spool.clone();
+    tokio::task::spawn_blocking(move || closing.close())
+        .await
+        .context("the spool did not close")?;
+    if tokio::time::timeout(LAST_DELIVERY, delivery).await.is_err() {
+        tracing::info!("Some rows wait in the spool; the next start delivers them.");
+    }
+    Ok(())
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        role: match config.role {
+            config::Role::All => Role::All,
+            config::Role::Collect => Role::Collect,
+        },
+        demo: config.demo,
+        threshold: config.threshold,
+        retention_months: config.retention_months,
+        trusted_proxies: config.trusted_proxies.clone(),
+    }
+}
+
+fn open_keys(config: &Config) -> Result<Keys, Fatal> {
+    let keys = Keys::open(keys_config(config), now()).map_err(|error| Fatal::new(CONFIG, error))?;
+    match keys.storage() {
+        keys::KeyStorage::Directory(path) => {
+            tracing::info!(path = %path.display(), "Day keys are kept in memory and on a RAM disk.");
+        }
+        keys::KeyStorage::MemoryOnly(reason) => {
+            tracing::warn!(%reason, "Day keys are kept in memory only: a restart counts visitors again.");
+        }
+    }
+    Ok(keys)
+}
+
+/// What the key directory depends on.
+#[must_use]
+pub fn keys_config(config: &Config) -> KeysConfig {
+    KeysConfig {
+        explicit: config.key_dir.clone(),
+        runtime_directory: config.runtime_directory.clone(),
+        data_dir: config.data_dir.clone(),
+        allow_swap: config.allow_swap,
+    }
+}
+
+fn open_spool(config: &Config) -> Result<Spool, Fatal> {
+    Spool::open(spool::Config {
+        dir: config.data_dir.join("spool"),
+        bad_dir: config.data_dir.join("bad"),
+        fsync: match config.fsync {
+            config::Fsync::Group => spool::FsyncPolicy::Group,
+            config::Fsync::Each => spool::FsyncPolicy::Each,
+        },
+        max_bytes: config.spool_max_bytes,
+        min_free_bytes: config.spool_min_free_bytes,
+        seal_after: SEAL_AFTER,
+    })
+    .map_err(|error| Fatal::new(FAILED, error))
+}
+
+/// The exit for a data directory that is not to be had.
+#[must_use]
+pub fn lock_fatal(error: lock::LockError) -> Fatal {
+    let code = if matches!(error, lock::LockError::Taken(_)) { TAKEN } else { FAILED };
+    Fatal::new(code, error)
+}
+
+async fn bind(address: &str) -> Result<TcpListener, Fatal> {
+    TcpListener::bind(address).await.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::AddrInUse {
+            Fatal::say(
+                TAKEN,
+                format!("{address} is taken by another program; name another address"),
+            )
+        } else {
+            Fatal::say(FAILED, format!("cannot listen on {address}: {error}"))
+        }
+    })
+}
+
+/// Prints `ready` and, while there is no account, `setup`.
+async fn announce(
+    config: &Config,
+    state: &State,
+    public: &TcpListener,
+    metrics: Option<&TcpListener>,
+    engine: &str,
+    database_is_prepared: bool,
+) -> Result<(), Fatal> {
+    let url = |listener: &TcpListener| -> anyhow::Result<String> {
+        Ok(format!("http://{}", listener.local_addr()?))
+    };
+    let ready = url(public)?;
+    state.origin.set(config.public_url.as_deref().unwrap_or(&ready));
+    let metrics = metrics.map(url).transpose()?.unwrap_or_else(|| "off".to_owned());
+    say(&format!("ready url={ready} metrics={metrics} engine={engine}"))?;
+    let offers_setup = config.role == config::Role::All && database_is_prepared;
+    if offers_setup {
+        offer_setup(state, &ready).await?;
+    }
+    Ok(())
+}
+
+/// Prints the set-up link while there is no account.
+async fn offer_setup(state: &State, ready: &str) -> Result<(), Fatal> {
+    let token = state.accounts.setup_token(now()).await.context("cannot read the accounts")?;
+    match token {
+        Some(token) => say(&format!("setup url={ready}/setup/{token}")),
+        None => Ok(()),
+    }
+}
+
+fn say(line: &str) -> Result<(), Fatal> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .context("cannot write to standard output")?;
+    Ok(())
+}
+
+fn start_servers(
+    state: &Arc<State>,
+    public: TcpListener,
+    metrics: Option<TcpListener>,
+    stopping: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let own = Arc::clone(state);
+    let handler = move |request, peer| router::public(Arc::clone(&own), request, peer);
+    let mut servers = vec![tokio::spawn(listen::run(public, handler, stopping.clone()))];
+    if let Some(listener) = metrics {
+        let own = Arc::clone(state);
+        let handler = move |request, _| {
+            let state = Arc::clone(&own);
+            async move { router::metrics(&state, &request) }
+        };
+        servers.push(tokio::spawn(listen::run(listener, handler, stopping.clone())));
+    }
+    servers
+}
+
+/// SIGTERM and SIGINT, caught before anything is opened.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Fatal> {
+        let terminate = signal(SignalKind::terminate()).context("cannot watch SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("cannot watch SIGINT")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Returns at the first signal; the second ends the process at once.
+    async fn wait(mut self) {
+        self.one().await;
+        tokio::spawn(async move {
+            self.one().await;
+            tracing::warn!("Asked twice: ending at once. What was acknowledged is in the spool.");
+            std::process::exit(1);
+        });
+    }
+
+    async fn one(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Request facts → event: the privacy pipeline, without clock, disk or network.
+//!
+//! The order of the steps, each of which may end the event with one [`Outcome`]:
+//! signals of the headers → payload → signals of the payload → (the server looks the site up) →
+//! rules of the site → bots → address → location → agent → source → token → [`Event`].
+//!
+//! Promise: address and User-Agent end here. What comes out is the reduced [`Event`]; every string
+//! in it is bounded, valid UTF-8, and free of control characters. An event whose site has no key
+//! for the day, and a pixel in a mail, carries no token (0).
+//!
+//! The server calls [`opted_out`], [`parse_event`] or [`parse_pixel`], then, for the sites it
+//! finds, [`admit`], [`prepare`] once, and [`event`] for each site. [`process`] is the same for one
+//! site, a step a line.
+
+pub mod address;
+pub mod agent;
+pub mod bots;
+mod channel;
+mod families;
+mod fields;
+pub mod location;
+mod payload;
+mod pixel;
+mod placeholder;
+mod props;
+mod revenue;
+pub mod signals;
+pub mod source;
+mod text;
+pub mod url;
+pub mod visitor;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::model::{Event, LocalMoment, Outcome, Site};
+
+pub use address::ClientAddr;
+pub use agent::{Agent, Agents};
+pub use location::{Geo, Location};
+pub use payload::{ENGAGEMENT, PAGEVIEW, Payload, PayloadError, parse_event};
+pub use pixel::parse_pixel;
+pub use signals::{Headers, opted_out};
+pub use source::Source;
+pub use visitor::Identity;
+
+/// Events of the script that are about a place in the site: they get its path as a property.
+const EVENTS_WITH_PATH: [&str; 5] =
+    ["404", "Cloaked Link: Click", "File Download", "Form: Submission", "Outbound Link: Click"];
+
+/// What the server knows of a request besides its body. Neither `Debug` nor `Clone`.
+pub struct Facts<'a> {
+    /// The headers of interest.
+    pub headers: &'a Headers<'a>,
+    /// The other end of the connection.
+    pub peer: IpAddr,
+}
+
+/// What the pipeline looks things up in.
+pub struct Context<'a> {
+    /// The location databases.
+    pub geo: &'a Geo,
+    /// The User-Agent parser.
+    pub agents: &'a Agents,
+    /// Networks whose forwarded headers are believed.
+    pub trusted: &'a [IpNet],
+}
+
+/// What is computed once for all sites of an event. Neither `Debug` nor `Clone`: it holds what the
+/// token is made of, and lives as long as the request.
+pub struct Prepared {
+    identity: Identity,
+    location: Location,
+    agent: Arc<Agent>,
+    referrer: String,
+    source: Source,
+    language: String,
+    untrusted_forwarded: bool,
+}
+
+impl Prepared {
+    /// A forwarded header came through a peer that is not trusted, and was ignored.
+    #[must_use]
+    pub fn untrusted_forwarded(&self) -> bool {
+        self.untrusted_forwarded
+    }
+
+    /// A number for the client's network under a short-lived random key, for limiters.
+    #[must_use]
+    pub fn network(&self, key: &[u8; 32]) -> u64 {
+        self.identity.network(key)
+    }
+}
+
+/// The whole pipeline for one site.
+///
+/// `key` is the key of the site's day at `now`; without it the event carries no token.
+///
+/// # Errors
+/// The outcome of an event that is not counted.
+pub fn process(
+    facts: &Facts<'_>,
+    payload: &Payload,
+    site: &Site,
+    key: Option<&[u8; 32]>,
+    moment: &LocalMoment,
+    now: u32,
+    cx: &Context<'_>,
+) -> Result<Event, Outcome> {
+    admit(payload, site)?;
+    let prepared = prepare(facts, payload, cx)?;
+    event(&prepared, payload, site, key, moment, now)
+}
+
+/// The rules of a site: whether it counts the page.
+///
+/// # Errors
+/// [`Outcome::OptedOut`] or [`Outcome::Excluded`].
+pub fn admit(payload: &Payload, site: &Site) -> Result<(), Outcome> {
+    if payload.opted_out() {
+        return Err(Outcome::OptedOut);
+    }
+    let is_admitted = payload.page.as_ref().is_none_or(|page| site.admits(&page.hostname));
+    if is_admitted || payload.page_may_be_mail { Ok(()) } else { Err(Outcome::Excluded) }
+}
+
+/// The steps that are the same for every site: signals, bots, address, location, agent, source.
+///
+/// Pages that are fetched ahead of their reader (`Sec-Purpose`) count as bots.
+///
+/// # Errors
+/// [`Outcome::OptedOut`] or [`Outcome::Bot`].
+pub fn prepare(
+    facts: &Facts<'_>,
+    payload: &Payload,
+    cx: &Context<'_>,
+) -> Result<Prepared, Outcome> {
+    let headers = facts.headers;
+    if opted_out(headers) || payload.opted_out() {
+        return Err(Outcome::OptedOut);
+    }
+    let is_mail_reader = payload.page.is_none() && bots::is_mail_reader(headers.user_agent);
+    if signals::is_ahead_of_time(headers) || (bots::is_bot(headers.user_agent) && !is_mail_reader) {
+        return Err(Outcome::Bot);
+    }
+    let user_agent = headers.user_agent.unwrap_or_default();
+    let resolved = address::resolve(facts.peer, headers, cx.trusted);
+    // A mail service that fetches for its readers says where its own machines are.
+    let (location, agent) = if is_mail_reader {
+        (Location::default(), Arc::default())
+    } else {
+        (cx.geo.locate(&resolved.addr), cx.agents.parse(user_agent))
+    };
+    let referrer = url::foreign_host(&payload.referrer);
+    Ok(Prepared {
+        identity: Identity::new(resolved.addr, user_agent),
+        location,
+        agent,
+        source: payload.source(&referrer),
+        referrer,
+        language: match payload.language.as_str() {
+            "" => signals::language(headers.accept_language),
+            sent => sent.to_owned(),
+        },
+        untrusted_forwarded: resolved.untrusted_forwarded,
+    })
+}
+
+/// The event of one site.
+///
+/// # Errors
+/// [`Outcome::OptedOut`] or [`Outcome::Excluded`], as [`admit`] says.
+pub fn event(
+    prepared: &Prepared,
+    payload: &Payload,
+    site: &Site,
+    key: Option<&[u8; 32]>,
+    moment: &LocalMoment,
+    now: u32,
+) -> Result<Event, Outcome> {
+    admit(payload, site)?;
+    let page = payload.page.as_ref().filter(|page| site.admits(&page.hostname));
+    let (hostname, path) = page.map_or(("", ""), |page| (&page.hostname, &page.path));
+    let is_own = site.admits(&payload.referrer) || payload.referrer == hostname;
+    let referrer = if is_own { "" } else { &prepared.referrer };
+    let source = match page {
+        None => Source { name: channel::EMAIL.to_owned(), channel: channel::EMAIL },
+        Some(_) if is_own => payload.source(""),
+        Some(_) => prepared.source.clone(),
+    };
+    let utm = |field: fn(&url::Campaign) -> &String| {
+        page.map_or_else(String::new, |page| field(&page.campaign).clone())
+    };
+    let (place, agent) = (&prepared.location, &prepared.agent);
+    let revenue = payload.revenue.as_ref();
+    Ok(Event {
+        site: site.id,
+        day: moment.day,
+        hour: moment.hour,
+        ts: now,
+        visitor: page.and(key).map_or(0, |key| prepared.identity.token(key)),
+        name: payload.name.clone(),
+        interactive: payload.interactive,
+        by_key: false,
+        hostname: hostname.to_owned(),
+        path: path.to_owned(),
+        referrer: referrer.to_owned(),
+        source: source.name,
+        channel: source.channel.to_owned(),
+        utm_source: utm(|campaign| &campaign.source),
+        utm_medium: utm(|campaign| &campaign.medium),
+        utm_campaign: match payload.pixel_campaign.as_str() {
+            "" => utm(|campaign| &campaign.campaign),
+            named => named.to_owned(),
+        },
+        utm_term: utm(|campaign| &campaign.term),
+        utm_content: utm(|campaign| &campaign.content),
+        country: place.country.clone(),
+        region: place.region.clone(),
+        city: place.city.clone(),
+        browser: agent.browser.to_owned(),
+        browser_version: agent.browser_version.clone(),
+        os: agent.os.to_owned(),
+        os_version: agent.os_version.clone(),
+        device: agent.device.to_owned(),
+        language: prepared.language.clone(),
+        screen: payload.screen.to_owned(),
+        engaged_ms: payload.engaged_ms,
+        scroll: payload.scroll,
+        props: properties(payload, path),
+        revenue: revenue.map_or(0, |revenue| revenue.thousandths),
+        currency: revenue.map_or_else(String::new, |revenue| revenue.currency.clone()),
+    })
+}
+
+/// Loads the tables now, so that no request waits for it. [`Agents::new`] loads its own.
+pub fn load_tables() {
+    bots::load();
+    source::load();
+}
+
+impl Payload {
+    fn source(&self, referrer: &str) -> Source {
+        let none = url::Campaign::default();
+        source::find(self.page.as_ref().map_or(&none, |page| &page.campaign), referrer)
+    }
+}
+
+fn properties(payload: &Payload, path: &str) -> Vec<(String, String)> {
+    let mut props = payload.props.clone();
+    let is_given = props.iter().any(|(name, _)| name == "path");
+    if EVENTS_WITH_PATH.contains(&payload.name.as_str())
+        && !is_given
+        && props.len() < props::PROPS_MAX
+    {
+        props.push(("path".to_owned(), path.to_owned()));
+        props.sort_unstable();
+    }
+    props
+}

@@ -1,0 +1,378 @@
+//! The body of `POST /api/event`, in Plausible's short or long names, read and reduced at once.
+//!
+//! Promise: a [`Payload`] holds no full address, no query and no full referrer; they end here. A
+//! payload that opts out keeps nothing at all. Errors name the field and the rule, never the value.
+//! Names of client address, User-Agent and time are not read.
+
+use serde_json::{Map, Value};
+
+use crate::ingest::fields::{is_one, optional_text, present, says_dnt, says_gpc, screen, whole};
+use crate::ingest::props;
+use crate::ingest::revenue::{self, Revenue};
+use crate::ingest::text::clean;
+use crate::ingest::url::{self, Page, PageError};
+use crate::model::SCROLL_NONE;
+
+/// Longest name of an event, in characters, as the wire format says.
+pub(crate) const NAME_CHARS_MAX: usize = 120;
+/// Sites that one event may be sent to; a longer list is a mistake or an amplifier.
+pub(crate) const SITES_MAX: usize = 20;
+/// Engaged time from which a report is not believed, in milliseconds (30 days).
+pub(crate) const ENGAGED_MS_LIMIT: u64 = 30 * 86_400_000;
+
+/// The name of a page view.
+pub const PAGEVIEW: &str = "pageview";
+/// The name of a report of engaged time and scroll depth.
+pub const ENGAGEMENT: &str = "engagement";
+
+/// What was sent, reduced. Neither `Debug` nor `Clone`: it stays within one request.
+#[derive(Default)]
+pub struct Payload {
+    pub(crate) opted_out: bool,
+    pub(crate) sites: Vec<String>,
+    pub(crate) name: String,
+    /// The page; none for a pixel in a mail.
+    pub(crate) page: Option<Page>,
+    /// The page is only what the browser's `Referer` says, and a campaign was named: it may be
+    /// a mail read in a browser.
+    pub(crate) page_may_be_mail: bool,
+    /// Campaign of a pixel.
+    pub(crate) pixel_campaign: String,
+    /// Host of the referrer, not yet reduced.
+    pub(crate) referrer: String,
+    pub(crate) interactive: bool,
+    pub(crate) engaged_ms: u32,
+    pub(crate) scroll: u8,
+    pub(crate) screen: &'static str,
+    pub(crate) language: String,
+    pub(crate) props: Vec<(String, String)>,
+    pub(crate) revenue: Option<Revenue>,
+}
+
+/// Why a payload is [`Outcome::Invalid`](crate::model::Outcome::Invalid): answered as
+/// `400 {"errors":{"<field>":["<message>"]}}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {message}")]
+pub struct PayloadError {
+    /// The field, by the name Plausible's answers use.
+    pub field: &'static str,
+    /// The rule that it breaks.
+    pub message: &'static str,
+}
+
+impl PayloadError {
+    /// The body of the answer.
+    #[must_use]
+    pub fn to_json(self) -> String {
+        format!(r#"{{"errors":{{"{}":["{}"]}}}}"#, self.field, self.message)
+    }
+}
+
+impl Payload {
+    /// Whether the payload itself says that the visitor opted out; it is empty then.
+    #[must_use]
+    pub fn opted_out(&self) -> bool {
+        self.opted_out
+    }
+
+    /// The sites the event is for: small letters, without `www.`, each once, at least one.
+    #[must_use]
+    pub fn sites(&self) -> &[String] {
+        &self.sites
+    }
+
+    /// The name of the event.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn opt_out() -> Self {
+        Self { opted_out: true, ..Self::default() }
+    }
+}
+
+/// Reads the body of an event.
+///
+/// # Errors
+/// When it is no JSON object, or a field breaks a rule of the wire format.
+pub fn parse_event(body: &[u8]) -> Result<Payload, PayloadError> {
+    let body: Map<String, Value> = serde_json::from_slice(body)
+        .map_err(|_| error("request", "must be a JSON object in UTF-8"))?;
+    let first = |names: &[&str]| names.iter().find_map(|name| present(body.get(*name)));
+    if first(&["dnt"]).is_some_and(says_dnt) || first(&["gpc"]).is_some_and(says_gpc) {
+        return Ok(Payload::opt_out());
+    }
+    let domain = optional_text("domain", first(&["d", "domain"]))?;
+    let address =
+        optional_text("url", first(&["u", "url"]))?.filter(|text| !text.trim().is_empty());
+    if domain.or(address).is_none() {
+        return Err(error("domain", "can't be blank"));
+    }
+    let name = event_name(first(&["n", "name"]))?;
+    let by_fragment = first(&["h", "hashMode"]).is_some_and(is_one);
+    let page = page(address.ok_or(error("url", "can't be blank"))?, by_fragment)?;
+    let mut payload = Payload {
+        sites: sites(domain.unwrap_or(&page.hostname))?,
+        referrer: first(&["r", "referrer"])
+            .and_then(Value::as_str)
+            .map(url::referrer_host)
+            .unwrap_or_default(),
+        interactive: first(&["i", "interactive"]) != Some(&Value::Bool(false)),
+        screen: first(&["w"]).and_then(whole).map_or("", screen),
+        language: first(&["l"]).and_then(Value::as_str).map(primary).unwrap_or_default(),
+        props: props::read(first(&["m", "meta", "p", "props"]))?,
+        scroll: SCROLL_NONE,
+        page: Some(page),
+        name,
+        ..Payload::default()
+    };
+    if payload.name == ENGAGEMENT {
+        engagement(&mut payload, first(&["e"]), first(&["sd"]))?;
+    } else {
+        payload.revenue = first(&["$", "revenue"]).and_then(revenue::read);
+    }
+    Ok(payload)
+}
+
+/// A page address, with its error under the field `url`.
+pub(crate) fn page(address: &str, by_fragment: bool) -> Result<Page, PayloadError> {
+    url::page(address.trim(), by_fragment).map_err(|reason| match reason {
+        PageError::TooLong => error("url", "is too long: at most 2000 bytes"),
+        PageError::Scheme => error("url", "scheme is not allowed: send the address of a page"),
+        PageError::NotAbsolute => {
+            error("url", "must be a full address, such as https://example.com/page")
+        }
+    })
+}
+
+/// The sites of a comma list.
+pub(crate) fn sites(list: &str) -> Result<Vec<String>, PayloadError> {
+    let mut sites = Vec::new();
+    for name in list.split(',').map(url::site_name).filter(|name| !name.is_empty()) {
+        if sites.contains(&name) {
+            continue;
+        }
+        if sites.len() == SITES_MAX {
+            return Err(error("domain", "names too many sites: at most 20"));
+        }
+        sites.push(name);
+    }
+    if sites.is_empty() { Err(error("domain", "can't be blank")) } else { Ok(sites) }
+}
+
+/// A name that is fit to be stored: bounded, cleaned, without mail addresses.
+pub(crate) fn checked_name(name: &str) -> Result<String, PayloadError> {
+    if name.chars().count() > NAME_CHARS_MAX {
+        return Err(error("event_name", "is too long: at most 120 characters"));
+    }
+    let bytes_max = NAME_CHARS_MAX * char::MAX_LEN_UTF8;
+    let name = clean(&url::text(name.trim(), bytes_max), bytes_max);
+    if name.is_empty() { Err(error("event_name", "can't be blank")) } else { Ok(name) }
+}
+
+pub(crate) const fn error(field: &'static str, message: &'static str) -> PayloadError {
+    PayloadError { field, message }
+}
+
+fn event_name(value: Option<&Value>) -> Result<String, PayloadError> {
+    match value {
+        None => Err(error("event_name", "can't be blank")),
+        Some(Value::String(name)) => checked_name(name),
+        Some(Value::Number(number)) => checked_name(&number.to_string()),
+        Some(_) => Err(error("event_name", "must be a string")),
+    }
+}
+
+fn engagement(
+    payload: &mut Payload,
+    engaged: Option<&Value>,
+    scroll: Option<&Value>,
+) -> Result<(), PayloadError> {
+    let engaged = engaged.and_then(whole).filter(|ms| *ms < ENGAGED_MS_LIMIT);
+    let scroll = scroll.and_then(whole).and_then(|percent| u8::try_from(percent.min(100)).ok());
+    if engaged.is_none() && scroll.is_none() {
+        return Err(error("e", "or sd must be given with an engagement event"));
+    }
+    payload.interactive = false;
+    payload.engaged_ms = engaged.and_then(|ms| u32::try_from(ms).ok()).unwrap_or_default();
+    payload.scroll = scroll.unwrap_or(SCROLL_NONE);
+    Ok(())
+}
+
+fn primary(language: &str) -> String {
+    crate::ingest::signals::language(Some(language.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(body: &Value) -> Result<Payload, PayloadError> {
+        parse_event(body.to_string().as_bytes())
+    }
+
+    fn parsed(changes: Value) -> Payload {
+        let mut body = json!({"n": "pageview", "u": "https://example.com/a", "d": "example.com"});
+        let Value::Object(changes) = changes else { panic!("an object") };
+        body.as_object_mut().unwrap().extend(changes);
+        read(&body).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn refused(body: Value) -> (&'static str, &'static str) {
+        let error = read(&body).err().expect("refused");
+        (error.field, error.message)
+    }
+
+    #[test]
+    fn short_and_long_names_say_the_same() {
+        let short = parsed(json!({"r": "https://t.co/x", "i": false, "p": {"a": 1}}));
+        let long = read(&json!({
+            "name": "pageview", "url": "https://example.com/a", "domain": "www.Example.com",
+            "referrer": "https://t.co/x", "interactive": false, "props": {"a": 1},
+        }))
+        .ok()
+        .unwrap();
+        for payload in [short, long] {
+            assert_eq!(payload.sites(), ["example.com"]);
+            assert_eq!(payload.name(), PAGEVIEW);
+            assert_eq!(payload.page.as_ref().unwrap().path, "/a");
+            assert_eq!(payload.referrer, "t.co");
+            assert!(!payload.interactive);
+            assert_eq!(payload.props, [("a".to_owned(), "1".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn an_opt_out_in_the_payload_keeps_nothing() {
+        for body in [
+            json!({"dnt": "1", "n": "x"}),
+            json!({"dnt": "1yes"}),
+            json!({"dnt": 1, "u": 7}),
+            json!({"dnt": true}),
+            json!({"gpc": "1"}),
+            json!({"gpc": 1}),
+            json!({"gpc": true}),
+        ] {
+            let payload = read(&body).ok().unwrap();
+            assert!(payload.opted_out() && payload.sites().is_empty() && payload.name().is_empty());
+        }
+        for changes in
+            [json!({"dnt": "0"}), json!({"gpc": "10"}), json!({"dnt": null, "gpc": false})]
+        {
+            assert!(!parsed(changes).opted_out());
+        }
+    }
+
+    #[test]
+    fn one_event_may_be_for_several_sites() {
+        let payload = parsed(json!({"d": "a.example, WWW.b.example,,a.example"}));
+        assert_eq!(payload.sites(), ["a.example", "b.example"]);
+        let by_page = read(&json!({"n": "x", "u": "https://www.c.example/"})).ok().unwrap();
+        assert_eq!(by_page.sites(), ["c.example"]);
+        let many: Vec<String> = (0..21).map(|n| format!("s{n}.example")).collect();
+        let body = json!({"n": "x", "u": "https://c.example/", "d": many.join(",")});
+        assert_eq!(refused(body).0, "domain");
+    }
+
+    #[test]
+    fn errors_name_the_field_and_never_the_value() {
+        let url = "https://example.com/";
+        for (body, field) in [
+            (json!([]), "request"),
+            (json!({}), "domain"),
+            (json!({"u": url}), "event_name"),
+            (json!({"n": "x"}), "domain"),
+            (json!({"n": "x", "d": " , ", "u": url}), "domain"),
+            (json!({"n": "x", "d": 7, "u": url}), "domain"),
+            (json!({"n": "x", "d": "a.example"}), "url"),
+            (json!({"n": "x", "d": "a.example", "u": 1}), "url"),
+            (json!({"n": "x", "d": "a.example", "u": "data:text/html,SECRET"}), "url"),
+            (json!({"n": "x", "d": "a.example", "u": "SECRET"}), "url"),
+            (json!({"n": "x", "d": "a.example", "u": format!("{url}{}", "a".repeat(2000))}), "url"),
+            (json!({"n": " ", "u": url}), "event_name"),
+            (json!({"n": ["SECRET"], "u": url}), "event_name"),
+            (json!({"n": "x".repeat(121), "u": url}), "event_name"),
+            (json!({"n": "x", "u": url, "p": {"k": "v".repeat(2001)}}), "props"),
+            (json!({"n": "x", "u": url, "p": {("k".repeat(301)): 1}}), "props"),
+            (json!({"n": "engagement", "u": url}), "e"),
+            (json!({"n": "engagement", "u": url, "e": ENGAGED_MS_LIMIT}), "e"),
+        ] {
+            let (found, message) = refused(body);
+            assert_eq!(found, field, "{message}");
+            assert!(!message.contains("SECRET"));
+        }
+        assert_eq!(parse_event(b"\xff").err().unwrap().field, "request");
+        assert_eq!(
+            error("domain", "can't be blank").to_json(),
+            r#"{"errors":{"domain":["can't be blank"]}}"#
+        );
+    }
+
+    #[test]
+    fn names_are_strings_or_numbers() {
+        assert_eq!(parsed(json!({"n": 404})).name(), "404");
+        assert_eq!(parsed(json!({"n": " Sign\u{7}up "})).name(), "Signup");
+        assert_eq!(parsed(json!({"n": "mail from a@b.example"})).name(), "mail from :email");
+        assert_eq!(parsed(json!({"n": "ä".repeat(120)})).name().chars().count(), 120);
+    }
+
+    #[test]
+    fn engagement_has_time_or_depth() {
+        for (changes, ms, scroll) in [
+            (json!({"e": 1500, "sd": 42}), 1500, 42),
+            (json!({"e": 1500.9}), 1500, SCROLL_NONE),
+            (json!({"sd": 250}), 0, 100),
+            (json!({"e": ENGAGED_MS_LIMIT, "sd": 0}), 0, 0),
+            (json!({"e": -5, "sd": 7}), 0, 7),
+        ] {
+            let mut body = json!({"n": "engagement"});
+            body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            let payload = parsed(body);
+            assert_eq!((payload.engaged_ms, payload.scroll), (ms, scroll), "{changes}");
+            assert!(!payload.interactive);
+        }
+        let pageview = parsed(json!({"e": 1500, "sd": 42}));
+        assert_eq!((pageview.engaged_ms, pageview.scroll), (0, SCROLL_NONE));
+    }
+
+    #[test]
+    fn fragments_screens_and_languages_are_read() {
+        let by_fragment =
+            |h: Value| parsed(json!({"u": "https://example.com/a#/b", "h": h})).page.unwrap().path;
+        assert_eq!(by_fragment(json!(1)), "/a#/b");
+        assert_eq!(by_fragment(json!(0)), "/a");
+        assert_eq!(parsed(json!({"w": 390})).screen, "Small");
+        assert_eq!(parsed(json!({"l": "pt-BR"})).language, "pt");
+        assert_eq!(parsed(json!({"l": 7})).language, "");
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        assert_eq!(parse_event("[".repeat(60_000).as_bytes()).err().unwrap().field, "request");
+        let deep = format!(r#"{{"p":{}"#, r#"{"a":"#.repeat(10_000));
+        assert_eq!(parse_event(deep.as_bytes()).err().unwrap().field, "request");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_a_bounded_payload_or_an_error(
+            junk in any::<Vec<u8>>(),
+            name in "\\PC{0,130}",
+            props in proptest::collection::btree_map("\\PC{0,9}", "\\PC{0,40}", 0..40),
+        ) {
+            prop_assert!(parse_event(&junk).is_err());
+            let body = json!({"n": name, "u": format!("https://e.example/{name}"), "p": props,
+                "d": String::from_utf8_lossy(&junk), "r": name, "$": {"amount": name}});
+            if let Ok(payload) = read(&body) {
+                prop_assert!(payload.name().chars().count() <= NAME_CHARS_MAX);
+                prop_assert!(payload.props.len() <= props::PROPS_MAX);
+                prop_assert!(payload.sites().len() <= SITES_MAX);
+                prop_assert!(payload.sites().iter().all(|s| s.len() <= url::HOST_BYTES_MAX));
+            }
+        }
+    }
+}

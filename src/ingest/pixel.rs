@@ -1,0 +1,137 @@
+//! The query of `GET /pixel.gif?site=DOMAIN[&u=URL][&event=NAME][&campaign=NAME]`.
+//!
+//! The page is `u` or the `Referer`. With a campaign and no page it is a mail: such an event
+//! carries no token. `dnt=1` and `gpc=1` opt out, and then nothing is kept.
+
+use url::form_urlencoded;
+
+use crate::ingest::payload::{
+    ENGAGEMENT, PAGEVIEW, Payload, PayloadError, checked_name, error, page, sites,
+};
+use crate::ingest::url::{CAMPAIGN_BYTES_MAX, text};
+use crate::model::SCROLL_NONE;
+
+/// Longest query that is read, in bytes: an address and some names.
+const QUERY_BYTES_MAX: usize = 8192;
+
+/// Reads the query of a pixel.
+///
+/// # Errors
+/// When the site is missing, the page cannot be read, or there is neither page nor campaign.
+pub fn parse_pixel(query: &str, referer: Option<&[u8]>) -> Result<Payload, PayloadError> {
+    if query.len() > QUERY_BYTES_MAX {
+        return Err(error("request", "query is too long: at most 8192 bytes"));
+    }
+    let first = |wanted: &str| {
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs
+            .find(|(name, value)| name == wanted && !value.trim().is_empty())
+            .map(|(_, value)| value)
+    };
+    if first("dnt").is_some_and(|value| value.trim().starts_with('1'))
+        || first("gpc").is_some_and(|value| value.trim() == "1")
+    {
+        return Ok(Payload::opt_out());
+    }
+    let sites = sites(&first("site").ok_or(error("site", "can't be blank"))?)
+        .map_err(|reason| error("site", reason.message))?;
+    let name = checked_name(first("event").as_deref().unwrap_or(PAGEVIEW))?;
+    if name == ENGAGEMENT {
+        return Err(error("event", "engagement is reported by the script only"));
+    }
+    let campaign = first("campaign").map(|value| text(value.trim(), CAMPAIGN_BYTES_MAX));
+    let named = first("u").map(|address| page(&address, false)).transpose()?;
+    let referring = || {
+        let address = std::str::from_utf8(referer?).ok()?;
+        page(address, false).ok()
+    };
+    let page_is_named = named.is_some();
+    let page = named.or_else(referring);
+    if page.is_none() && campaign.is_none() {
+        return Err(error("u", "can't be blank: neither u nor Referer names a page"));
+    }
+    Ok(Payload {
+        sites,
+        interactive: true,
+        name,
+        page_may_be_mail: campaign.is_some() && !page_is_named,
+        pixel_campaign: campaign.unwrap_or_default(),
+        page,
+        scroll: SCROLL_NONE,
+        ..Payload::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn path(query: &str, referer: Option<&[u8]>) -> Option<String> {
+        parse_pixel(query, referer).ok().unwrap().page.map(|page| page.path)
+    }
+
+    #[test]
+    fn the_page_is_u_or_the_referer() {
+        let referer = Some(&b"https://example.com/r?x=1"[..]);
+        let query = "site=www.Example.com&u=https%3A%2F%2Fexample.com%2Fu%3Futm_source%3Dx";
+        assert_eq!(path(query, referer).as_deref(), Some("/u"));
+        assert_eq!(path("site=example.com", referer).as_deref(), Some("/r"));
+        assert_eq!(path("site=example.com&campaign=spring", None), None);
+        assert_eq!(path("site=example.com&campaign=spring", Some(b"\xff")), None);
+        let payload = parse_pixel(query, None).ok().unwrap();
+        assert_eq!(payload.sites(), ["example.com"]);
+        assert_eq!(payload.name(), PAGEVIEW);
+        assert_eq!(payload.page.unwrap().campaign.source, "x");
+    }
+
+    #[test]
+    fn names_and_campaigns_are_read() {
+        let payload = parse_pixel("site=a.example&event=Open+Mail&campaign=a%40b.example", None);
+        let payload = payload.ok().unwrap();
+        assert_eq!(payload.name(), "Open Mail");
+        assert_eq!(payload.pixel_campaign, ":email");
+        assert!(payload.page_may_be_mail);
+    }
+
+    #[test]
+    fn the_query_may_opt_out() {
+        for query in ["dnt=1", "site=a.example&gpc=1", "dnt=1x&u=nonsense"] {
+            assert!(parse_pixel(query, None).ok().unwrap().opted_out(), "{query}");
+        }
+        assert!(
+            !parse_pixel("site=a.example&campaign=c&dnt=0&gpc=11", None).ok().unwrap().opted_out()
+        );
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        for (query, field) in [
+            ("", "site"),
+            ("site=,", "site"),
+            ("site=a.example", "u"),
+            ("site=a.example&campaign=c&event=engagement", "event"),
+            ("site=a.example&u=javascript:alert(1)", "url"),
+            (&format!("site=a.example&event={}", "x".repeat(121)), "event_name"),
+            (&"x".repeat(QUERY_BYTES_MAX + 1), "request"),
+        ] {
+            assert_eq!(parse_pixel(query, None).err().unwrap().field, field, "{query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_gives_a_bounded_payload_or_an_error(
+            query in "\\PC{0,200}",
+            referer in any::<Vec<u8>>(),
+        ) {
+            for query in [query.clone(), format!("site=a.example&event={query}&campaign={query}&u={query}")] {
+                if let Ok(payload) = parse_pixel(&query, Some(&referer)) {
+                    prop_assert!(payload.pixel_campaign.len() <= CAMPAIGN_BYTES_MAX);
+                    prop_assert!(payload.name().len() <= 480);
+                }
+            }
+        }
+    }
+}

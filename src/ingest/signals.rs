@@ -1,0 +1,131 @@
+//! The privacy signals of a request, and the headers an event is made of.
+//!
+//! Promise: the answer of [`opted_out`] depends on headers alone, so it can be asked before
+//! anything else is looked at. [`Headers`] borrows from the request and is never kept, copied or
+//! printed.
+
+/// The headers of interest, as received. Neither `Debug` nor `Clone`: they name a person.
+#[derive(Default)]
+pub struct Headers<'a> {
+    /// Every `DNT` value.
+    pub dnt: Vec<&'a [u8]>,
+    /// Every `Sec-GPC` value.
+    pub sec_gpc: Vec<&'a [u8]>,
+    /// `User-Agent`.
+    pub user_agent: Option<&'a [u8]>,
+    /// `Referer`.
+    pub referer: Option<&'a [u8]>,
+    /// `Origin`.
+    pub origin: Option<&'a [u8]>,
+    /// Every `Forwarded` line, in order.
+    pub forwarded: Vec<&'a [u8]>,
+    /// Every `X-Forwarded-For` line, in order.
+    pub x_forwarded_for: Vec<&'a [u8]>,
+    /// `Accept-Language`.
+    pub accept_language: Option<&'a [u8]>,
+    /// Every `Sec-Purpose`, `Purpose` and `X-Moz` value.
+    pub purpose: Vec<&'a [u8]>,
+}
+
+/// Whether the visitor asked not to be counted: a `DNT` value that begins with `1`, or a
+/// `Sec-GPC` value that is exactly `1`.
+#[must_use]
+pub fn opted_out(headers: &Headers<'_>) -> bool {
+    headers.dnt.iter().any(|value| value.trim_ascii().first() == Some(&b'1'))
+        || headers.sec_gpc.iter().any(|value| value.trim_ascii() == b"1")
+}
+
+/// Whether the browser fetches ahead of its user: nobody has seen the page, and maybe nobody will.
+#[must_use]
+pub fn is_ahead_of_time(headers: &Headers<'_>) -> bool {
+    headers.purpose.iter().any(|value| {
+        let value = value.to_ascii_lowercase();
+        [&b"prefetch"[..], b"prerender", b"preview"]
+            .iter()
+            .any(|word| value.windows(word.len()).any(|window| window == *word))
+    })
+}
+
+/// The primary language of `Accept-Language`, when it has two or three letters; else empty.
+///
+/// Only the first entry is read: more of the list would tell people apart.
+pub(crate) fn language(value: Option<&[u8]>) -> String {
+    let first = value.unwrap_or_default().split(|byte| matches!(byte, b',' | b';')).next();
+    let primary = first.unwrap_or_default().split(|byte| matches!(byte, b'-' | b'_')).next();
+    let primary = primary.unwrap_or_default().trim_ascii();
+    if matches!(primary.len(), 2 | 3) && primary.iter().all(u8::is_ascii_alphabetic) {
+        String::from_utf8_lossy(primary).to_ascii_lowercase()
+    } else {
+        String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(dnt: &[&'static [u8]], sec_gpc: &[&'static [u8]]) -> Headers<'static> {
+        Headers { dnt: dnt.to_vec(), sec_gpc: sec_gpc.to_vec(), ..Headers::default() }
+    }
+
+    #[test]
+    fn dnt_counts_by_its_first_character() {
+        for (values, expected) in [
+            (&[b"1" as &[u8]][..], true),
+            (&[b"1xyz"], true),
+            (&[b" 1"], true),
+            (&[b"0"], false),
+            (&[b""], false),
+            (&[b"yes"], false),
+            (&[b"0", b"1"], true),
+            (&[], false),
+        ] {
+            assert_eq!(opted_out(&with(values, &[])), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn gpc_counts_when_one_value_is_exactly_1() {
+        for (values, expected) in [
+            (&[b"1" as &[u8]][..], true),
+            (&[b"\t1 "], true),
+            (&[b"0", b"1"], true),
+            (&[b"1xyz"], false),
+            (&[b"1, 1"], false),
+            (&[b"true"], false),
+            (&[], false),
+        ] {
+            assert_eq!(opted_out(&with(&[], values)), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn fetching_ahead_is_seen() {
+        for (value, expected) in [
+            (b"prefetch;prerender" as &[u8], true),
+            (b"Prefetch", true),
+            (b"preview", true),
+            (b"", false),
+            (b"visit", false),
+        ] {
+            let headers = Headers { purpose: vec![value], ..Headers::default() };
+            assert_eq!(is_ahead_of_time(&headers), expected);
+        }
+    }
+
+    #[test]
+    fn a_language_is_its_primary_subtag() {
+        for (value, expected) in [
+            (&b"de-AT,de;q=0.9"[..], "de"),
+            (b"FIL", "fil"),
+            (b"en;q=0.8", "en"),
+            (b"*", ""),
+            (b"x-secret", ""),
+            (b"english", ""),
+            (b"\xff\xfe", ""),
+        ] {
+            assert_eq!(language(Some(value)), expected);
+        }
+        assert_eq!(language(None), "");
+    }
+}

@@ -1,0 +1,218 @@
+//! Where a visit comes from: the campaign's word, or the referrer's host, under a known name.
+//!
+//! `utm_source` counts before `source`, `source` before `ref`, and each before the referrer.
+//! Hosts match with their subdomains, the longest entry of `sources.toml` wins (so
+//! `gemini.google.com` is Gemini, not Google). Unknown words and hosts are their own name.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::ingest::channel::{self, Touch};
+use crate::ingest::url::{Campaign, site_name};
+
+/// Second-level labels under which countries register names, as in `google.co.uk`.
+const SECOND_LEVELS: [&str; 8] = ["ac", "co", "com", "edu", "gov", "ne", "net", "org"];
+
+/// What a source is, for the channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Search,
+    Social,
+    Video,
+    Email,
+    Ai,
+    Shopping,
+    Other,
+}
+
+/// Name and channel of a visit's origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Such as `Google`; empty for direct visits.
+    pub name: String,
+    /// Such as `Organic Search`.
+    pub channel: &'static str,
+}
+
+#[derive(serde::Deserialize)]
+struct Table {
+    source: Vec<Entry>,
+}
+
+#[derive(serde::Deserialize)]
+struct Entry {
+    name: String,
+    kind: Kind,
+    #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
+    words: Vec<String>,
+    #[serde(default)]
+    paid: Vec<String>,
+}
+
+/// What a host or word is known as.
+#[derive(Clone)]
+struct Known {
+    name: String,
+    kind: Kind,
+    paid: bool,
+}
+
+#[derive(Default)]
+struct Lookup {
+    hosts: HashMap<String, Known>,
+    words: HashMap<String, Known>,
+}
+
+static LOOKUP: LazyLock<Lookup> = LazyLock::new(|| {
+    let table: Table =
+        toml::from_str(include_str!("sources.toml")).expect("sources.toml is tested");
+    let mut lookup = Lookup::default();
+    for entry in table.source {
+        let known = |paid| Known { name: entry.name.clone(), kind: entry.kind, paid };
+        lookup.hosts.extend(entry.hosts.iter().map(|host| (host.clone(), known(false))));
+        lookup.words.extend(entry.words.iter().map(|word| (word.clone(), known(false))));
+        lookup.words.extend(entry.paid.iter().map(|word| (word.clone(), known(true))));
+        lookup.words.insert(entry.name.to_lowercase(), known(false));
+    }
+    lookup
+});
+
+/// Finds name and channel; `referrer` is a reduced host, empty when there is none or it is the
+/// site's own.
+#[must_use]
+pub fn find(campaign: &Campaign, referrer: &str) -> Source {
+    let word = [&campaign.source, &campaign.reference].into_iter().find(|word| !word.is_empty());
+    let known = match word {
+        Some(word) => by_word(word),
+        None => by_host(referrer),
+    };
+    let own_name = || word.map_or_else(|| referrer.to_owned(), Clone::clone);
+    let name = known.map_or_else(own_name, |known| known.name.clone());
+    let channel = channel::of(&Touch {
+        kind: known.map(|known| known.kind),
+        is_paid_source: known.is_some_and(|known| known.paid),
+        source: &name,
+        medium: &campaign.medium,
+        campaign: &campaign.campaign,
+        has_referrer: !referrer.is_empty(),
+        google_click: campaign.google_click,
+        microsoft_click: campaign.microsoft_click,
+    });
+    Source { name, channel }
+}
+
+/// Reads the table now, so that no request waits for it.
+pub(crate) fn load() {
+    LazyLock::force(&LOOKUP);
+}
+
+fn by_word(word: &str) -> Option<&'static Known> {
+    let word = word.trim().to_lowercase();
+    LOOKUP.words.get(&word).or_else(|| {
+        let is_host = word.contains('.') && !word.contains(['/', ' ']);
+        is_host.then(|| by_host(&site_name(&word))).flatten()
+    })
+}
+
+/// The longest suffix of `host`, in whole labels, that the table names.
+fn by_host(host: &str) -> Option<&'static Known> {
+    let mut rest = Some(host).filter(|host| !host.is_empty());
+    while let Some(suffix) = rest {
+        let found = LOOKUP.hosts.get(suffix).or_else(|| {
+            let (label, ending) = suffix.split_once('.')?;
+            is_ending(ending).then(|| LOOKUP.hosts.get(&format!("{label}.*"))).flatten()
+        });
+        if found.is_some() {
+            return found;
+        }
+        rest = suffix.split_once('.').map(|(_, shorter)| shorter);
+    }
+    None
+}
+
+/// Whether this is `com`, `de`, `co.uk` and the like.
+fn is_ending(ending: &str) -> bool {
+    match ending.split_once('.') {
+        None => true,
+        Some((second, top)) => SECOND_LEVELS.contains(&second) && top.len() == 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn referred(host: &str) -> (String, &'static str) {
+        let source = find(&Campaign::default(), host);
+        (source.name, source.channel)
+    }
+
+    fn tagged(source: &str, medium: &str) -> (String, &'static str) {
+        let campaign =
+            Campaign { source: source.into(), medium: medium.into(), ..Campaign::default() };
+        let source = find(&campaign, "");
+        (source.name, source.channel)
+    }
+
+    #[test]
+    fn referrers_have_names_and_channels() {
+        for (host, name, channel) in [
+            ("google.com", "Google", "Organic Search"),
+            ("google.co.uk", "Google", "Organic Search"),
+            ("google.com.br", "Google", "Organic Search"),
+            ("gemini.google.com", "Gemini", "AI Assistants"),
+            ("mail.google.com", "Gmail", "Email"),
+            ("docs.google.com", "Google Docs", "Referral"),
+            ("com.google.android.gm", "Gmail", "Email"),
+            ("duckduckgo.com", "DuckDuckGo", "Organic Search"),
+            ("m.facebook.com", "Facebook", "Organic Social"),
+            ("t.co", "X", "Organic Social"),
+            ("news.ycombinator.com", "Hacker News", "Organic Social"),
+            ("chatgpt.com", "ChatGPT", "AI Assistants"),
+            ("claude.ai", "Claude", "AI Assistants"),
+            ("copilot.microsoft.com", "Copilot", "AI Assistants"),
+            ("youtube.com", "YouTube", "Organic Video"),
+            ("amazon.co.uk", "Amazon", "Organic Shopping"),
+            ("outlook.live.com", "Outlook.com", "Email"),
+            ("github.com", "GitHub", "Referral"),
+            ("blog.example.org", "blog.example.org", "Referral"),
+            ("notgoogle.com", "notgoogle.com", "Referral"),
+            ("google.com.evil.example", "google.com.evil.example", "Referral"),
+            ("", "", "Direct"),
+        ] {
+            assert_eq!(referred(host), (name.into(), channel), "{host}");
+        }
+    }
+
+    #[test]
+    fn campaign_words_count_before_the_referrer() {
+        assert_eq!(tagged("Facebook", ""), ("Facebook".into(), "Organic Social"));
+        assert_eq!(tagged("fb", "cpc"), ("Facebook".into(), "Paid Social"));
+        assert_eq!(tagged("chatgpt.com", ""), ("ChatGPT".into(), "AI Assistants"));
+        assert_eq!(tagged("adwords", ""), ("Google".into(), "Paid Search"));
+        assert_eq!(tagged("newsletter", ""), ("newsletter".into(), "Email"));
+        assert_eq!(tagged("spring", "cpc"), ("spring".into(), "Paid Other"));
+        assert_eq!(tagged("partner", ""), ("partner".into(), "Referral"));
+        let campaign = Campaign { reference: "hn".into(), ..Campaign::default() };
+        assert_eq!(find(&campaign, "google.com").name, "Hacker News");
+    }
+
+    #[test]
+    fn the_table_is_sorted_and_names_no_host_twice() {
+        let table: Table = toml::from_str(include_str!("sources.toml")).unwrap();
+        assert!(table.source.is_sorted_by(|a, b| a.name < b.name));
+        let mut seen = HashSet::new();
+        for entry in &table.source {
+            for text in entry.hosts.iter().chain(&entry.words).chain(&entry.paid) {
+                assert!(seen.insert(text.clone()), "{text} is there twice");
+                assert_eq!(*text, text.to_lowercase());
+            }
+        }
+        assert!(table.source.iter().map(|entry| entry.hosts.len()).sum::<usize>() >= 100);
+    }
+}

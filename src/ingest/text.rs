@@ -1,0 +1,54 @@
+//! Text from outside, made fit to be stored: no control or direction characters, a bounded length.
+//!
+//! Promise: what comes out is valid UTF-8, at most as long as asked for, and shows in a report as
+//! what it is. It does not judge meaning; see `placeholder` for what must not be kept.
+
+/// Removes control, direction and invisible characters, trims white space at both ends, and cuts
+/// to at most `bytes_max` bytes at a character boundary.
+pub(crate) fn clean(text: &str, bytes_max: usize) -> String {
+    let mut kept = String::with_capacity(text.len().min(bytes_max));
+    for character in text.trim().chars().filter(|c| !is_hidden(*c)) {
+        if kept.len() + character.len_utf8() > bytes_max {
+            break;
+        }
+        kept.push(character);
+    }
+    kept.truncate(kept.trim_end().len());
+    kept.drain(..kept.len() - kept.trim_start().len());
+    kept
+}
+
+/// The longest prefix of at most `bytes_max` bytes that ends at a character boundary.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
+}
+
+/// Control characters, direction marks, and characters without a width of their own.
+///
+/// The joiners U+200C and U+200D stay: Persian words and many emoji are spelled with them.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_characters_go_and_words_stay() {
+        assert_eq!(clean(" a\u{202e}b\u{0}\tc\u{feff} ", 99), "abc");
+        assert_eq!(clean("می\u{200c}خواهم", 99), "می\u{200c}خواهم");
+    }
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        assert_eq!(clean("ééé", 5), "éé");
+        assert_eq!(cut("ééé", 3), "é");
+        assert_eq!(cut("abc", 99), "abc");
+        assert_eq!(clean("ab  cd", 4), "ab");
+    }
+}

@@ -1,0 +1,15 @@
+//! Shapes that two or more stages agree on: no I/O, no framework, no address type.
+//!
+//! A shape belongs here only when at least two stages use it.
+
+pub mod clock;
+pub mod day;
+pub mod event;
+pub mod outcome;
+pub mod site;
+
+pub use clock::now;
+pub use day::{Day, LocalMoment, ZoneError};
+pub use event::{Event, SCROLL_NONE};
+pub use outcome::Outcome;
+pub use site::{Site, SiteId};

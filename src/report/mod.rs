@@ -1,0 +1,316 @@
+//! Reports: query → SQL → released groups → JSON.
+//!
+//! [`parse`] reads a query, [`run`] answers it, [`outcomes`] says what was not counted. This folder
+//! holds all report SQL; whoever asks must have been authorised for the site before.
+//!
+//! # What is counted
+//!
+//! Only events other than engagement. An event without a token counts in `pageviews` and `events`
+//! and nowhere else.
+//!
+//! - A **visit** is a run of events of one visitor and site-local day with gaps ≤ 1,800 s, ordered
+//!   by (ts, batch, position). Its source, channel, country, region, city, browser, os and device
+//!   are those of its first event; entry and exit page are the paths of its first and last
+//!   pageview, empty without one. Its duration is last − first event; it is a bounce when at most
+//!   one of its events is interactive. Visits are always derived from all events of the day;
+//!   filters come afterwards. An event without a token has its own attributes and empty entry and
+//!   exit pages.
+//! - A **value** is compared, ordered and shown as its label: an empty source is "Direct / None",
+//!   any other empty value "(not set)"; a filter value that is empty means the label.
+//! - A **filter** is true of an event: of its page or name, or of its visit. All filters must hold
+//!   on the same event. An event that passes is *selected*; a visit or visitor (that is, a pair of
+//!   day and visitor) is selected by one selected event.
+//! - **`visitors`**, **`visits`**: selected ones. **`pageviews`**, **`events`**: selected events.
+//! - **`views_per_visit`**: all pageviews of the selected visits, by visit, two decimals.
+//!   **`visit_duration`**: mean of their durations, whole seconds. **`bounce_rate`**: share of
+//!   bounces, whole percent; with filters on `event:page` only over those selected visits whose
+//!   entry page passes these filters too. All are rounded half up; without a visit they are 0.
+//! - A **dimension** sorts selected events by their value: every row is what a filter for that
+//!   value would give, a visit counts once in each row that one of its selected events reaches,
+//!   and in a row of `event:page` the bounce rate is that of visits that entered there.
+//!   `event:name` cannot be combined with the three ratios.
+//! - **`time:hour`**: the stored hour, counted from the day's first instant. Visitors, pageviews and
+//!   events count in the hour of the event; visits and their ratios in the hour in which the visit
+//!   starts, even when its selected events are later.
+//! - **`realtime`**: events later than now − 300 s; visitors, pageviews, events; no dimensions.
+//! - **Order**: `order_by`, else time dimensions ascending and then the first metric descending;
+//!   then all dimensions ascending, texts by bytes. "(other)" is last whatever the order.
+//!
+//! # What is withheld
+//!
+//! Decision 11, with `k` visitors (visitor-days, known by an event that was not sent with a key
+//! alone). A list is an answer with a dimension other than `time:day`.
+//!
+//! - A list is withheld (`few_visitors`) when fewer than `k` visitors are selected, and
+//!   (`few_visitors_in_complement`) when 1 to `k` − 1 visitors have no selected event, or have an
+//!   event, or a visit, that is not selected; the same for each filter alone, for what each filter
+//!   takes out of what the others select, and for a value that fewer than `k` visitors reach among
+//!   several values of one filter.
+//! - Filters on two or more dimensions are a combination: when those on one dimension alone select
+//!   1 to `k` − 1 visitors, nothing is answered, totals neither, whatever the others say.
+//! - Region and city, and all dimensions of a list of two or more (days left out), show a value
+//!   only when at least `k` selected visitors have it. A list of one unprotected dimension, when
+//!   filters use another dimension, shows a value only when at least `k` visitors of the site and
+//!   range have it, filters aside. All other rows are one row "(other)", computed as one group; if
+//!   fewer than `k` visitors were in it, the smallest shown value joins it.
+//! - With `time:day` every day is held to this by itself: a day that would be withheld alone is
+//!   one row (day, "(other)").
+
+mod query;
+mod range;
+mod response;
+mod sql;
+mod threshold;
+mod visits;
+
+use std::future::Future;
+
+use serde_json::Value;
+
+use crate::model::Day;
+use crate::model::Outcome;
+use crate::model::Site;
+use crate::report::query::Dimension;
+use crate::report::query::Metric;
+use crate::report::query::Operator;
+use crate::report::query::Query;
+use crate::report::threshold::Answer;
+use crate::report::threshold::Basis;
+use crate::report::threshold::Guard;
+use crate::report::threshold::Hiding;
+use crate::report::threshold::Other;
+use crate::report::threshold::Released;
+use crate::report::threshold::Row;
+use crate::report::threshold::Sets;
+use crate::report::threshold::Smallest;
+use crate::report::threshold::Verdict;
+use crate::report::threshold::Withheld;
+use crate::store::Statement;
+use crate::store::Store;
+use crate::store::StoreError;
+
+pub use query::QueryError;
+pub use query::RawQuery;
+pub use query::parse;
+
+/// Where rows are read from.
+pub trait Reader: Sync {
+    /// The rows that `statement` selects, as JSON values.
+    fn select(
+        &self,
+        statement: Statement,
+    ) -> impl Future<Output = Result<Vec<Vec<Value>>, StoreError>> + Send;
+}
+
+impl Reader for Store {
+    async fn select(&self, statement: Statement) -> Result<Vec<Vec<Value>>, StoreError> {
+        Store::select(self, statement).await
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The query has no answer; the asker can mend it.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The database did not answer.
+    #[error("the database did not answer a report")]
+    Store(#[from] StoreError),
+    /// The database answered something else than was asked.
+    #[error("the database answered a report with rows of another shape")]
+    Shape,
+}
+
+/// Answers a query about `site` as JSON.
+///
+/// `threshold` is the operator's `k`; the site's own goes before it; 1 (or 0) switches withholding
+/// off. `now` is in seconds since 1970 UTC.
+///
+/// # Errors
+/// [`ReportError::Query`] when parts of the query have no meaning together.
+pub async fn run(
+    raw: RawQuery,
+    site: &Site,
+    reader: &impl Reader,
+    threshold: u32,
+    now: u32,
+) -> Result<Vec<u8>, ReportError> {
+    let query = query::check(raw, site, now)?;
+    let guard = Guard::new(site.threshold.unwrap_or(threshold), &query);
+    let released = release(&query, &guard, reader).await?;
+    Ok(response::answer(&query, site, &released))
+}
+
+/// Counts of what was not counted from `from` to `to` (both included), by outcome, as one JSON
+/// object of those that are not 0.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn outcomes(
+    site: &Site,
+    from: Day,
+    to: Day,
+    reader: &impl Reader,
+) -> Result<Vec<u8>, ReportError> {
+    let mut counts = Vec::new();
+    for row in reader.select(sql::outcomes(site.id, from, to)).await? {
+        let [name, count] = row.as_slice() else { return Err(ReportError::Shape) };
+        let known = Outcome::ALL.into_iter().find(|one| Some(one.name()) == name.as_str());
+        counts.extend(known.map(Outcome::name).zip(number(count)));
+    }
+    Ok(response::outcomes(&threshold::release_outcomes(counts)))
+}
+
+async fn release(
+    query: &Query,
+    guard: &Guard,
+    reader: &impl Reader,
+) -> Result<Released<Answer>, ReportError> {
+    let mut hiding = guard.open();
+    if guard.needs_sets() {
+        let days = read(reader, sql::sets(query), sets_of).await?;
+        let rare = match sql::named_values(query, guard.k()) {
+            Some(statement) => rare(query, &read(reader, statement, pair_of).await?),
+            None => None,
+        };
+        hiding = match guard.judge(query, &days, rare) {
+            Verdict::Rows(hiding) => hiding,
+            Verdict::Withheld(reason, visitors) => {
+                return Ok(guard.withhold(Some(reason), visitors));
+            }
+            Verdict::Nobody => {
+                let reason = has_events(query, &hiding, reader).await?;
+                return Ok(guard.withhold(reason.then_some(Withheld::FewVisitors), 0));
+            }
+        };
+    }
+    fill_up(query, &mut hiding, reader).await?;
+    let (mut rows, mut total, mut withheld) = results(query, &hiding, reader).await?;
+    if rows.is_empty() && query.asked.offset > 0 {
+        // Behind the last page: the numbers of the whole list stand in its first row.
+        let mut first = query.clone();
+        first.asked.offset = 0;
+        first.asked.limit = 1;
+        (rows, total, withheld) = results(&first, &hiding, reader).await?;
+        rows.clear();
+    }
+    Ok(guard.release(&hiding, rows, total, withheld))
+}
+
+/// Lets shown values join "(other)" until it holds enough visitors.
+async fn fill_up(
+    query: &Query,
+    hiding: &mut Hiding,
+    reader: &impl Reader,
+) -> Result<(), ReportError> {
+    for basis in hiding.bases() {
+        if !hiding.is_needed() {
+            return Ok(());
+        }
+        let filtered = *basis == Basis::Selected;
+        let others = read(reader, sql::other(query, hiding, filtered), other_of).await?;
+        let short = hiding.short(others);
+        if short.is_empty() {
+            continue;
+        }
+        let list = query.list_dimensions();
+        let smallest = |row: &[Value]| smallest_of(&list, row);
+        let smallest = read(reader, sql::smallest(query, hiding, filtered), smallest).await?;
+        hiding.join(short, &smallest);
+    }
+    Ok(())
+}
+
+/// Rows, the number of all rows, the visitors in "(other)".
+async fn results(
+    query: &Query,
+    hiding: &Hiding,
+    reader: &impl Reader,
+) -> Result<(Vec<Row>, u64, u64), ReportError> {
+    let width = query.asked.dimensions.len();
+    let rows = read(reader, sql::results(query, hiding), |row| row_of(width, row)).await?;
+    let (total, withheld) = rows.first().map_or((0, 0), |(_, total, withheld)| (*total, *withheld));
+    Ok((rows.into_iter().map(|(row, _, _)| row).collect(), total, withheld))
+}
+
+async fn has_events(
+    query: &Query,
+    hiding: &Hiding,
+    reader: &impl Reader,
+) -> Result<bool, ReportError> {
+    let mut totals = query.clone();
+    totals.asked.metrics = vec![Metric::Events];
+    totals.asked.dimensions = Vec::new();
+    totals.asked.order_by = Vec::new();
+    totals.asked.offset = 0;
+    let (rows, _, _) = results(&totals, hiding, reader).await?;
+    Ok(rows.iter().any(|row| row.metrics.iter().any(|events| *events > 0)))
+}
+
+/// Whether a filter of several values names one that few visitors reach.
+fn rare(query: &Query, counts: &[(u64, u64)]) -> Option<Withheld> {
+    let (index, _) = counts.iter().find(|(_, rare)| *rare > 0)?;
+    let filter = query.asked.filters.get(usize::try_from(*index).ok()?)?;
+    Some(match filter.operator {
+        Operator::Is => Withheld::FewVisitors,
+        Operator::IsNot => Withheld::FewVisitorsInComplement,
+    })
+}
+
+async fn read<T>(
+    reader: &impl Reader,
+    statement: Statement,
+    shape: impl Fn(&[Value]) -> Option<T>,
+) -> Result<Vec<T>, ReportError> {
+    let rows = reader.select(statement).await?;
+    rows.iter().map(|row| shape(row).ok_or(ReportError::Shape)).collect()
+}
+
+fn sets_of(row: &[Value]) -> Option<Sets> {
+    let [day, selected, alone, left_out] = row else { return None };
+    let numbers =
+        |value: &Value| value.as_array()?.iter().map(number).collect::<Option<Vec<u64>>>();
+    Some(Sets {
+        day: day.as_str()?.to_owned(),
+        selected: number(selected)?,
+        alone: numbers(alone)?,
+        left_out: numbers(left_out)?,
+    })
+}
+
+fn pair_of(row: &[Value]) -> Option<(u64, u64)> {
+    let [index, count] = row else { return None };
+    Some((number(index)?, number(count)?))
+}
+
+fn other_of(row: &[Value]) -> Option<Other> {
+    let [part, visitors, events] = row else { return None };
+    let part = part.as_str()?.to_owned();
+    Some(Other { part, visitors: number(visitors)?, events: number(events)? })
+}
+
+fn smallest_of(list: &[Dimension], row: &[Value]) -> Option<Smallest> {
+    let [part, place, key] = row else { return None };
+    let dimension = *list.get(usize::try_from(number(place)?).ok()?)?;
+    Some(Smallest { part: part.as_str()?.to_owned(), dimension, key: key.as_str()?.to_owned() })
+}
+
+fn row_of(width: usize, row: &[Value]) -> Option<(Row, u64, u64)> {
+    let (other, row) = row.split_first()?;
+    let (dimensions, row) = row.split_at_checked(width)?;
+    let (withheld, row) = row.split_last()?;
+    let (total, metrics) = row.split_last()?;
+    let texts = dimensions.iter().map(|value| value.as_str().map(str::to_owned));
+    let row = Row {
+        other: number(other)? == 1,
+        dimensions: texts.collect::<Option<_>>()?,
+        metrics: metrics.iter().map(number).collect::<Option<_>>()?,
+    };
+    Some((row, number(total)?, number(withheld)?))
+}
+
+/// A whole number, which a database may put in quotes.
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}

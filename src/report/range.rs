@@ -1,0 +1,264 @@
+//! Date ranges in a site's calendar.
+//!
+//! A range is whole site-local days, both ends included; the zone is only asked which day it is
+//! now and when a day begins. Rows carry their day, so nothing here converts stored times.
+
+use jiff::Timestamp;
+use jiff::ToSpan;
+
+use crate::model::Day;
+use crate::model::Site;
+use crate::model::day::locate;
+
+/// Days of the longest range; well beyond the longest retention (25 months).
+pub(crate) const MAX_RANGE_DAYS: u32 = 1_830;
+/// Days of the longest range that may be broken down by hour (10,000 rows are 416 days).
+pub(crate) const MAX_HOUR_DAYS: u32 = 366;
+/// Seconds that "realtime" looks back.
+pub(crate) const REALTIME_SECONDS: u32 = 300;
+/// Seconds that an event may be ahead of the clock; decides which days "realtime" reads.
+const AHEAD_SECONDS: u32 = 300;
+
+/// A range as asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DateRange {
+    /// Today so far.
+    Today,
+    /// That many days before today.
+    LastDays(u16),
+    /// The month to date.
+    Month,
+    /// That many whole months before this one.
+    LastMonths(u16),
+    /// The year to date.
+    Year,
+    /// From the day the site was created to today.
+    All,
+    /// The last [`REALTIME_SECONDS`].
+    Realtime,
+    /// From a day to a day.
+    Days(Day, Day),
+}
+
+const TABLE: [(DateRange, &str); 11] = [
+    (DateRange::Today, "day"),
+    (DateRange::LastDays(7), "7d"),
+    (DateRange::LastDays(28), "28d"),
+    (DateRange::LastDays(30), "30d"),
+    (DateRange::LastDays(91), "91d"),
+    (DateRange::Month, "month"),
+    (DateRange::LastMonths(6), "6mo"),
+    (DateRange::LastMonths(12), "12mo"),
+    (DateRange::Year, "year"),
+    (DateRange::All, "all"),
+    (DateRange::Realtime, "realtime"),
+];
+
+/// A range placed in a site's calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// First day.
+    pub(crate) from: Day,
+    /// Last day, included.
+    pub(crate) to: Day,
+    /// Only events later than this second count ("realtime").
+    pub(crate) after: Option<u32>,
+    /// First second, for the answer.
+    first: u32,
+    /// Last second, for the answer.
+    last: u32,
+}
+
+impl DateRange {
+    /// The range called `name`.
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        TABLE.iter().find(|(_, text)| *text == name).map(|(range, _)| *range)
+    }
+
+    /// What a request may say, for an error.
+    pub(crate) fn allowed() -> String {
+        let names = TABLE.map(|(_, name)| name).join(", ");
+        format!(
+            "{names}, or two days [\"YYYY-MM-DD\",\"YYYY-MM-DD\"], the first not after the second, \
+             at most {MAX_RANGE_DAYS} days"
+        )
+    }
+
+    /// The days of the range for `site` when the clock says `now` (seconds since 1970 UTC).
+    pub(crate) fn place(self, site: &Site, now: u32) -> Span {
+        let today = locate(now, &site.zone).day;
+        let date = today.date();
+        let month = date.first_of_month();
+        let (from, to) = match self {
+            Self::Today => (today, today),
+            Self::LastDays(days) => {
+                (Day(today.0.saturating_sub(days)), Day(today.0.saturating_sub(1)))
+            }
+            Self::Month => (Day::from_date(month), today),
+            Self::LastMonths(months) => (
+                Day::from_date(month.saturating_sub(i64::from(months).months())),
+                Day::from_date(month.saturating_sub(1.day())),
+            ),
+            Self::Year => {
+                (Day::from_date(date.with().month(1).day(1).build().unwrap_or(date)), today)
+            }
+            Self::All => (first_day(site, today), today),
+            Self::Realtime => return realtime(site, now),
+            Self::Days(from, to) => (from, to),
+        };
+        let end = Day(to.0.saturating_add(1)).start(&site.zone);
+        Span { from, to, after: None, first: from.start(&site.zone), last: end.saturating_sub(1) }
+    }
+}
+
+impl Span {
+    /// Number of days, both ends included.
+    pub(crate) fn days(&self) -> u32 {
+        u32::from(self.to.0.saturating_sub(self.from.0)) + 1
+    }
+
+    /// Both ends as local times with offset.
+    pub(crate) fn ends(&self, site: &Site) -> [String; 2] {
+        [self.first, self.last].map(|second| {
+            Timestamp::from_second(i64::from(second))
+                .unwrap_or_default()
+                .to_zoned(site.zone.clone())
+                .strftime("%Y-%m-%dT%H:%M:%S%:z")
+                .to_string()
+        })
+    }
+
+    /// The label of every day.
+    pub(crate) fn day_labels(&self) -> Vec<String> {
+        (self.from.0..=self.to.0).map(|day| Day(day).to_string()).collect()
+    }
+
+    /// The label of every hour; a day has as many as begin in it, 23 or 25 with a clock change.
+    pub(crate) fn hour_labels(&self, site: &Site) -> Vec<String> {
+        let day_hours = |day: u16| {
+            let start = Day(day).start(&site.zone);
+            let end = Day(day.saturating_add(1)).start(&site.zone);
+            let hours = end.saturating_sub(start).div_ceil(3600);
+            (0..hours).map(move |hour| format!("{} {hour:02}:00:00", Day(day)))
+        };
+        (self.from.0..=self.to.0).flat_map(day_hours).collect()
+    }
+}
+
+fn first_day(site: &Site, today: Day) -> Day {
+    let oldest = Day(today.0.saturating_sub(u16::try_from(MAX_RANGE_DAYS - 1).unwrap_or(u16::MAX)));
+    locate(site.created, &site.zone).day.clamp(oldest, today)
+}
+
+fn realtime(site: &Site, now: u32) -> Span {
+    let after = now.saturating_sub(REALTIME_SECONDS);
+    let from = locate(after, &site.zone).day;
+    let to = locate(now.saturating_add(AHEAD_SECONDS), &site.zone).day;
+    Span { from, to, after: Some(after), first: after.saturating_add(1), last: now }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SiteId;
+    use crate::model::day::zone;
+
+    fn site(name: &str, created: u32) -> Site {
+        Site {
+            id: SiteId(1),
+            domain: "a.example".to_owned(),
+            timezone: name.to_owned(),
+            zone: zone(name).unwrap(),
+            hostnames: Vec::new(),
+            threshold: None,
+            created,
+        }
+    }
+
+    fn at(text: &str) -> u32 {
+        u32::try_from(text.parse::<Timestamp>().unwrap().as_second()).unwrap()
+    }
+
+    fn days(range: DateRange, zone: &str, now: &str) -> String {
+        let span = range.place(&site(zone, at("2026-02-03T12:00:00Z")), at(now));
+        format!("{} {}", span.from, span.to)
+    }
+
+    #[test]
+    fn named_ranges_are_days_of_the_site() {
+        let now = "2026-11-21T23:30:00Z"; // already the 22nd in Berlin
+        for (name, expected) in [
+            ("day", "2026-11-22 2026-11-22"),
+            ("7d", "2026-11-15 2026-11-21"),
+            ("28d", "2026-10-25 2026-11-21"),
+            ("30d", "2026-10-23 2026-11-21"),
+            ("91d", "2026-08-23 2026-11-21"),
+            ("month", "2026-11-01 2026-11-22"),
+            ("6mo", "2026-05-01 2026-10-31"),
+            ("12mo", "2025-11-01 2026-10-31"),
+            ("year", "2026-01-01 2026-11-22"),
+            ("all", "2026-02-03 2026-11-22"),
+        ] {
+            let range = DateRange::find(name).unwrap();
+            assert_eq!(days(range, "Europe/Berlin", now), expected, "{name}");
+        }
+        assert_eq!(days(DateRange::Today, "UTC", now), "2026-11-21 2026-11-21");
+        assert_eq!(DateRange::find("24h"), None);
+    }
+
+    #[test]
+    fn both_sides_of_the_date_line_have_their_own_today() {
+        let now = "2026-11-21T10:30:00Z";
+        assert_eq!(days(DateRange::Today, "Pacific/Kiritimati", now), "2026-11-22 2026-11-22");
+        assert_eq!(days(DateRange::Today, "Pacific/Pago_Pago", now), "2026-11-20 2026-11-20");
+        assert_eq!(days(DateRange::Month, "Pacific/Kiritimati", now), "2026-11-01 2026-11-22");
+    }
+
+    #[test]
+    fn the_first_of_january_looks_back_over_the_year() {
+        let now = "2026-01-01T12:00:00Z";
+        assert_eq!(days(DateRange::LastMonths(6), "UTC", now), "2025-07-01 2025-12-31");
+        assert_eq!(days(DateRange::Year, "UTC", now), "2026-01-01 2026-01-01");
+        // A site "created" after today's day still has one day.
+        assert_eq!(days(DateRange::All, "UTC", now), "2026-01-01 2026-01-01");
+    }
+
+    #[test]
+    fn ends_carry_the_offset_of_their_own_day() {
+        let site = site("Europe/Berlin", 0);
+        let day = Day::parse("2026-10-25").unwrap();
+        let span = DateRange::Days(day, day).place(&site, at("2026-11-21T10:00:00Z"));
+        assert_eq!(span.ends(&site), ["2026-10-25T00:00:00+02:00", "2026-10-25T23:59:59+01:00"]);
+    }
+
+    #[test]
+    fn a_day_has_the_hours_that_begin_in_it() {
+        for (zone, day, hours) in [
+            ("Europe/Berlin", "2026-03-29", 23),
+            ("Europe/Berlin", "2026-10-25", 25),
+            ("Australia/Lord_Howe", "2026-04-05", 25), // 24.5 hours
+            ("Australia/Lord_Howe", "2026-10-04", 24), // 23.5 hours
+            ("Asia/Kolkata", "2026-10-25", 24),
+        ] {
+            let site = site(zone, 0);
+            let day = Day::parse(day).unwrap();
+            let labels = DateRange::Days(day, day).place(&site, 0).hour_labels(&site);
+            assert_eq!(labels.len(), hours, "{zone}");
+            assert_eq!(labels.last().unwrap(), &format!("{day} {:02}:00:00", hours - 1));
+        }
+    }
+
+    #[test]
+    fn realtime_reads_both_days_around_midnight() {
+        let site = site("Europe/Berlin", 0);
+        let now = at("2026-11-21T23:02:00Z"); // two minutes past midnight
+        let span = DateRange::Realtime.place(&site, now);
+        assert_eq!(
+            (span.from.to_string(), span.to.to_string()),
+            ("2026-11-21".to_owned(), "2026-11-22".to_owned())
+        );
+        assert_eq!(span.after, Some(now - 300));
+        assert_eq!(span.days(), 2);
+        assert_eq!(span.day_labels(), ["2026-11-21", "2026-11-22"]);
+    }
+}

@@ -1,0 +1,206 @@
+//! The statements of reports: the only place with report SQL.
+//!
+//! Text is put together from tables of ours; every value, the request's and our own, is a bound
+//! parameter. No statement reads the clock and none carries settings.
+
+mod expression;
+mod hits;
+mod sets;
+
+use crate::model::Day;
+use crate::model::SiteId;
+use crate::report::query::Dimension;
+use crate::report::query::Key;
+use crate::report::query::Metric;
+use crate::report::query::Query;
+use crate::report::sql::hits::Shape;
+use crate::report::threshold::Hiding;
+use crate::store::Param;
+use crate::store::Statement;
+
+/// Sizes of what the query selects and leaves out, by day; see [`sets::sets`].
+pub(crate) fn sets(query: &Query) -> Statement {
+    Statement { sql: sets::sets(query), params: params(query, None, None) }
+}
+
+/// One row a filter with several values: its number, and how many of them fewer visitors than
+/// `k` reach.
+pub(crate) fn named_values(query: &Query, k: u32) -> Option<Statement> {
+    let filters = query.asked.filters.iter().enumerate().filter(|(_, one)| one.values.len() > 1);
+    let parts: Vec<String> = filters
+        .map(|(index, filter)| {
+            let shape = Shape {
+                dimensions: &[filter.dimension],
+                filtered: false,
+                visits: false,
+                hiding: None,
+            };
+            format!(
+                "SELECT {index}, count() FROM (SELECT d0 FROM ({}) WHERE visitor != 0 \
+                 AND by_key = 0 AND has({{{}:Array(String)}}, d0) GROUP BY d0 \
+                 HAVING uniqExact((day, visitor)) < {{k:UInt64}})",
+                hits::relation(query, &shape),
+                expression::filter_parameter(index)
+            )
+        })
+        .collect();
+    (!parts.is_empty())
+        .then(|| Statement { sql: parts.join(" UNION ALL "), params: params(query, Some(k), None) })
+}
+
+/// What "(other)" would hold: day (or an empty text), visitors who count for groups, events.
+pub(crate) fn other(query: &Query, hiding: &Hiding, filtered: bool) -> Statement {
+    let dimensions = query.list_dimensions();
+    let shape = Shape { dimensions: &dimensions, filtered, visits: false, hiding: Some(hiding) };
+    let sql = format!(
+        "SELECT {} AS part, uniqExactIf((day, visitor), visitor != 0 AND by_key = 0), count() \
+         FROM ({}) WHERE o = 1 GROUP BY part",
+        part(query),
+        hits::relation(query, &shape)
+    );
+    Statement { sql, params: params(query, None, Some(hiding)) }
+}
+
+/// The smallest shown value of each part: day (or an empty text), number of the dimension in the
+/// list, key.
+pub(crate) fn smallest(query: &Query, hiding: &Hiding, filtered: bool) -> Statement {
+    let values = query.list_dimensions().into_iter().enumerate();
+    let parts: Vec<String> = values
+        .map(|(index, dimension)| {
+            let shape =
+                Shape { dimensions: &[dimension], filtered, visits: false, hiding: Some(hiding) };
+            let key = expression::key(dimension, "d0", query.by_day());
+            format!(
+                "SELECT {} AS part, {index} AS place, {key} AS released, \
+                 uniqExact((day, visitor)) AS size FROM ({}) \
+                 WHERE o = 0 AND visitor != 0 AND by_key = 0 GROUP BY part, released \
+                 HAVING size >= {{k:UInt64}}",
+                part(query),
+                hits::relation(query, &shape)
+            )
+        })
+        .collect();
+    let sql = format!(
+        "SELECT part, place, released FROM ({}) ORDER BY part, size, place, released LIMIT 1 BY part",
+        parts.join(" UNION ALL ")
+    );
+    Statement { sql, params: params(query, None, Some(hiding)) }
+}
+
+/// The rows of the answer: `o`, the dimensions as text, the metrics, the number of all rows, the
+/// visitors of all "(other)" rows.
+pub(crate) fn results(query: &Query, hiding: &Hiding) -> Statement {
+    let asked = &query.asked;
+    let dimensions = query.list_dimensions();
+    let shape = Shape {
+        dimensions: &dimensions,
+        filtered: true,
+        visits: query.wants_visits(),
+        hiding: Some(hiding),
+    };
+    let mut columns = vec!["o".to_owned()];
+    let mut inner = Vec::new();
+    let mut groups = vec!["o".to_owned()];
+    for (index, dimension) in asked.dimensions.iter().enumerate() {
+        columns.push(expression::text(*dimension, &format!("k{index}")));
+        inner.push(format!("{} AS k{index}", grouped(*dimension, &dimensions)));
+        groups.push(format!("k{index}"));
+    }
+    for metric in &asked.metrics {
+        columns.push(metric.name().to_owned());
+        inner.push(format!("toUInt64({}) AS {}", metric.sql(), metric.name()));
+    }
+    let heads = Metric::Visitors.sql();
+    inner.push(format!("toUInt64({heads}) AS heads"));
+    columns.push("count() OVER ()".to_owned());
+    columns.push("sumIf(heads, o = 1) OVER ()".to_owned());
+    let (o, group_by) = if asked.dimensions.is_empty() {
+        ("0 AS o", String::new())
+    } else {
+        ("o", format!(" GROUP BY {}", groups.join(", ")))
+    };
+    let sql = format!(
+        "SELECT {} FROM (SELECT {o}, {} FROM ({}){group_by}) ORDER BY {} \
+         LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
+        columns.join(", "),
+        inner.join(", "),
+        hits::relation(query, &shape),
+        order(query)
+    );
+    let mut params = params(query, None, Some(hiding));
+    params.push(("limit".to_owned(), Param::U64(asked.limit)));
+    params.push(("offset".to_owned(), Param::U64(asked.offset)));
+    Statement { sql, params }
+}
+
+/// Events that were not counted, by outcome.
+pub(crate) fn outcomes(site: SiteId, from: Day, to: Day) -> Statement {
+    Statement {
+        sql: "SELECT outcome, sum(events) AS total FROM outcomes WHERE site = {site:UInt32} \
+              AND day BETWEEN {from:Date} AND {to:Date} GROUP BY outcome HAVING total > 0"
+            .to_owned(),
+        params: vec![
+            ("site".to_owned(), Param::U64(u64::from(site.0))),
+            ("from".to_owned(), Param::Date(from)),
+            ("to".to_owned(), Param::Date(to)),
+        ],
+    }
+}
+
+fn part(query: &Query) -> &'static str {
+    if query.by_day() { "toString(day)" } else { "''" }
+}
+
+/// The value that rows are grouped by: nothing of a value that belongs to "(other)".
+fn grouped(dimension: Dimension, list: &[Dimension]) -> String {
+    let Some(place) = list.iter().position(|one| *one == dimension) else {
+        return "day".to_owned();
+    };
+    let nothing = if dimension.is_time() { "toUInt32(0)" } else { "''" };
+    format!("if(o = 1, {nothing}, d{place})")
+}
+
+fn order(query: &Query) -> String {
+    let mut keys = vec!["o ASC".to_owned()];
+    for order in &query.asked.order_by {
+        let direction = if order.descending { "DESC" } else { "ASC" };
+        let column = match order.key {
+            Key::Metric(metric) => Some(metric.name().to_owned()),
+            Key::Dimension(dimension) => {
+                let place = query.asked.dimensions.iter().position(|one| *one == dimension);
+                place.map(|place| format!("k{place}"))
+            }
+        };
+        keys.extend(column.map(|column| format!("{column} {direction}")));
+    }
+    keys.join(", ")
+}
+
+fn params(query: &Query, k: Option<u32>, hiding: Option<&Hiding>) -> Vec<(String, Param)> {
+    let mut params = vec![
+        ("site".to_owned(), Param::U64(u64::from(query.site.0))),
+        ("from".to_owned(), Param::Date(query.span.from)),
+        ("to".to_owned(), Param::Date(query.span.to)),
+    ];
+    if let Some(after) = query.span.after {
+        params.push(("after".to_owned(), Param::U64(u64::from(after))));
+    }
+    for (index, filter) in query.asked.filters.iter().enumerate() {
+        let values = Param::StrArray(filter.values.clone());
+        params.push((expression::filter_parameter(index), values));
+    }
+    if let Some(k) = k.or(hiding.map(Hiding::k)) {
+        params.push(("k".to_owned(), Param::U64(u64::from(k))));
+    }
+    let Some(hiding) = hiding else { return params };
+    if !hiding.days().is_empty() {
+        params.push(("few_days".to_owned(), Param::StrArray(hiding.days().to_vec())));
+    }
+    for dimension in query.list_dimensions() {
+        let joined: Vec<String> = hiding.joined(dimension).map(str::to_owned).collect();
+        if !joined.is_empty() {
+            params.push((hits::joined_parameter(dimension), Param::StrArray(joined)));
+        }
+    }
+    params
+}

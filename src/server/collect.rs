@@ -1,0 +1,290 @@
+//! The collecting paths: `POST /api/event` and `GET /pixel.gif`.
+//!
+//! Signals come first: an opted-out request is answered before its body is read and before its
+//! address or agent is looked at. Nothing here writes a log line about a request.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
+    AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue,
+};
+use hyper::{Request, StatusCode};
+use serde_json::json;
+
+use crate::ingest::{self, Facts, Headers, Payload, PayloadError, Prepared};
+use crate::model::{LocalMoment, Outcome, Site, day, now};
+use crate::server::answer::{self, Answer};
+use crate::server::limit::{self, BodyError};
+use crate::server::state::State;
+use crate::spool::{AppendError, Record};
+use crate::store::row;
+
+/// The refusal of a send key that does not hold.
+const BAD_KEY: PayloadError = PayloadError {
+    field: "authorization",
+    message: "the send key is unknown, revoked, expired or of another scope",
+};
+/// The refusal of a body that did not arrive.
+const NO_BODY: PayloadError = PayloadError { field: "request", message: "the body did not arrive" };
+
+/// What became of one request: an outcome a site, in the order the sites were named.
+struct Verdict {
+    outcomes: Vec<Outcome>,
+    invalid: Option<PayloadError>,
+}
+
+impl Verdict {
+    fn one(outcome: Outcome) -> Self {
+        Self { outcomes: vec![outcome], invalid: None }
+    }
+
+    /// The first outcome that is not `accepted`, else `accepted`.
+    fn named(&self) -> Outcome {
+        let other = self.outcomes.iter().copied().find(|one| *one != Outcome::Accepted);
+        other.unwrap_or(Outcome::Accepted)
+    }
+
+    /// The outcome that decides the status: accepted when any site took the event.
+    fn deciding(&self) -> Outcome {
+        if self.outcomes.contains(&Outcome::Accepted) { Outcome::Accepted } else { self.named() }
+    }
+
+    fn dropped(&self) -> usize {
+        self.outcomes.iter().filter(|one| **one != Outcome::Accepted).count()
+    }
+}
+
+/// `POST /api/event`.
+pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
+    let verdict = judge_event(state, request, peer).await;
+    count(state, &verdict);
+    let deciding = verdict.deciding();
+    let status = StatusCode::from_u16(deciding.status()).unwrap_or(StatusCode::ACCEPTED);
+    let mut answer = match &verdict.invalid {
+        Some(error) => answer::json_bytes(status, error.to_json()),
+        None if status == StatusCode::ACCEPTED => answer::text(status, "ok"),
+        None => answer::json(status, &json!({ "error": refusal(deciding) })),
+    };
+    let dropped = verdict.dropped();
+    if dropped > 0 && status == StatusCode::ACCEPTED {
+        answer
+            .headers_mut()
+            .insert(HeaderName::from_static("x-plausible-dropped"), HeaderValue::from(dropped));
+    }
+    if status == StatusCode::ACCEPTED {
+        answer::for_outcome(answer, verdict.named())
+    } else {
+        answer::for_outcome(answer, deciding)
+    }
+}
+
+/// `GET /pixel.gif`: the picture comes whatever the outcome, except 429 and 503.
+pub async fn pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> Answer {
+    let verdict = judge_pixel(state, request, peer).await;
+    count(state, &verdict);
+    let deciding = verdict.deciding();
+    let status = match deciding {
+        Outcome::Limited => StatusCode::TOO_MANY_REQUESTS,
+        Outcome::SpoolFull | Outcome::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
+    };
+    let mut answer = answer::with_body(status, "image/gif", Bytes::from_static(&answer::PIXEL));
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("cross-origin"),
+    );
+    answer::for_outcome(answer, verdict.named())
+}
+
+/// `OPTIONS` of a collecting path: any page may send.
+#[must_use]
+pub fn preflight() -> Answer {
+    let mut answer = answer::text(StatusCode::NO_CONTENT, Bytes::new());
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET, OPTIONS"));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type"));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    headers.insert(hyper::header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    answer
+}
+
+fn refusal(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::TooLarge => "the body is larger than 64 KiB (1 MiB with a send key)",
+        Outcome::Limited => "too many requests; try again in some seconds",
+        Outcome::SpoolFull => "the collector's disk budget is used up; try again in some seconds",
+        Outcome::Unavailable => "the collector cannot take events now; try again in some seconds",
+        _ => "an internal fault; it was logged without your request",
+    }
+}
+
+async fn judge_event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Verdict {
+    if ingest::opted_out(&gather(request.headers())) {
+        return Verdict::one(Outcome::OptedOut);
+    }
+    let Some(directory) = state.sites.snapshot() else {
+        return Verdict::one(Outcome::Unavailable);
+    };
+    let send_key = bearer(request.headers());
+    let key = match send_key {
+        None => None,
+        Some(text) => match directory.send_key(text, now()) {
+            Some(key) => Some(key),
+            None => return invalid(BAD_KEY),
+        },
+    };
+    let bytes_max =
+        if key.is_some() { limit::KEY_BODY_BYTES_MAX } else { limit::BROWSER_BODY_BYTES_MAX };
+    let (head, body) = request.into_parts();
+    let body = match limit::read_body(body, bytes_max).await {
+        Ok(body) => body,
+        Err(BodyError::TooLarge) => return Verdict::one(Outcome::TooLarge),
+        Err(BodyError::Broken) => return invalid(NO_BODY),
+    };
+    let payload = match ingest::parse_event(&body) {
+        Ok(payload) => payload,
+        Err(error) => return invalid(error),
+    };
+    let allowed = |site: &Site| key.as_ref().is_none_or(|key| key.covers(site.id));
+    judge(state, &payload, &gather(&head.headers), peer, key.is_some(), allowed).await
+}
+
+async fn judge_pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> Verdict {
+    let headers = gather(request.headers());
+    if ingest::opted_out(&headers) {
+        return Verdict::one(Outcome::OptedOut);
+    }
+    if state.sites.snapshot().is_none() {
+        return Verdict::one(Outcome::Unavailable);
+    }
+    match ingest::parse_pixel(request.uri().query().unwrap_or(""), headers.referer) {
+        Ok(payload) => judge(state, &payload, &headers, peer, false, |_| true).await,
+        Err(error) => invalid(error),
+    }
+}
+
+fn invalid(error: PayloadError) -> Verdict {
+    Verdict { outcomes: vec![Outcome::Invalid], invalid: Some(error) }
+}
+
+/// Everything after parsing: sites, bots, address, token, row, spool.
+async fn judge(
+    state: &State,
+    payload: &Payload,
+    headers: &Headers<'_>,
+    peer: IpAddr,
+    by_key: bool,
+    allowed: impl Fn(&Site) -> bool,
+) -> Verdict {
+    if payload.opted_out() {
+        return Verdict::one(Outcome::OptedOut);
+    }
+    let Some(directory) = state.sites.snapshot() else {
+        return Verdict::one(Outcome::Unavailable);
+    };
+    let at = now();
+    let facts = Facts { headers, peer };
+    let mut outcomes = Vec::with_capacity(payload.sites().len());
+    let mut records: Vec<Record> = Vec::new();
+    let mut prepared = None;
+    for name in payload.sites() {
+        let Some(site) = directory.by_domain(name).filter(|site| allowed(site)) else {
+            outcomes.push(Outcome::UnknownSite);
+            continue;
+        };
+        let moment = day::locate(at, &site.zone);
+        let judged = ingest::admit(payload, site).and_then(|()| {
+            let prepared = prepared
+                .get_or_insert_with(|| ingest::prepare(&facts, payload, &state.ingest_context()));
+            let prepared = prepared.as_ref().map_err(|outcome| *outcome)?;
+            seal(state, prepared, payload, site, &moment, at, by_key)
+        });
+        match judged {
+            Ok(record) => {
+                records.push(record);
+                outcomes.push(Outcome::Accepted);
+            }
+            Err(outcome) => {
+                state.outcomes.add(site.id, moment.day, outcome);
+                outcomes.push(outcome);
+            }
+        }
+    }
+    if let Some(Ok(prepared)) = &prepared
+        && prepared.untrusted_forwarded()
+    {
+        state.note_untrusted_proxy(peer);
+    }
+    drop(prepared);
+    if !records.is_empty()
+        && let Err(error) = state.spool.append(records).await
+    {
+        let refused = match error {
+            AppendError::Full => Outcome::SpoolFull,
+            AppendError::Unavailable => Outcome::Unavailable,
+            AppendError::TooLarge => Outcome::TooLarge,
+        };
+        for outcome in &mut outcomes {
+            if *outcome == Outcome::Accepted {
+                *outcome = refused;
+            }
+        }
+    }
+    Verdict { outcomes, invalid: None }
+}
+
+/// The last steps for one site: token, event, record.
+fn seal(
+    state: &State,
+    prepared: &Prepared,
+    payload: &Payload,
+    site: &Site,
+    moment: &LocalMoment,
+    at: u32,
+    by_key: bool,
+) -> Result<Record, Outcome> {
+    let key = state.keys.of(site.id, moment, at);
+    let mut event =
+        ingest::event(prepared, payload, site, key.as_deref().map(|key| &**key), moment, at)?;
+    event.by_key = by_key;
+    Ok(row::event_record(&event))
+}
+
+fn count(state: &State, verdict: &Verdict) {
+    for outcome in &verdict.outcomes {
+        state.metrics.event(outcome.name());
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// The headers that collecting looks at; nothing else of a request is read.
+fn gather(headers: &HeaderMap) -> Headers<'_> {
+    fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+        headers.get(name).map(HeaderValue::as_bytes)
+    }
+    fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
+        headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+    }
+    let mut purpose = all(headers, "sec-purpose");
+    purpose.extend(all(headers, "purpose"));
+    purpose.extend(all(headers, "x-moz"));
+    Headers {
+        dnt: all(headers, "dnt"),
+        sec_gpc: all(headers, "sec-gpc"),
+        user_agent: one(headers, "user-agent"),
+        referer: one(headers, "referer"),
+        origin: one(headers, "origin"),
+        forwarded: all(headers, "forwarded"),
+        x_forwarded_for: all(headers, "x-forwarded-for"),
+        accept_language: one(headers, "accept-language"),
+        purpose,
+    }
+}

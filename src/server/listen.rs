@@ -1,0 +1,117 @@
+//! The accept loop: connections in, answers out, and a drain with a deadline.
+//!
+//! Connections and header sizes are bounded. A panic in one request ends as one 500 answer.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::server::answer::{self, Answer};
+
+/// Connections open at once; beyond it, new ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 4096;
+/// Time for a request's head to arrive, which also ends idle connections.
+const HEADER_TIME: Duration = Duration::from_secs(30);
+/// Header lines of one request.
+const HEADERS_MAX: usize = 64;
+/// Bytes of one request's head.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Time for requests in flight to end once the server is asked to stop.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+/// Pause after an accept error that concerns the whole process (no file descriptors left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `listener` with `handler` until `shutdown` turns true, then lets open requests end.
+pub async fn run<H, F>(listener: TcpListener, handler: H, mut shutdown: watch::Receiver<bool>)
+where
+    H: Fn(Request<Incoming>, SocketAddr) -> F + Send + Sync + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let permit = tokio::select! {
+            permit = Arc::clone(&permits).acquire_owned() => permit,
+            _ = shutdown.wait_for(|stop| *stop) => break,
+        };
+        let Ok(permit) = permit else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = shutdown.wait_for(|stop| *stop) => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(kind = %error.kind(), "A connection could not be accepted.");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Answers are small: waiting to fill a packet only adds latency. A socket that refuses
+        // the option still works.
+        drop(stream.set_nodelay(true));
+        let handler = Arc::clone(&handler);
+        let service = service_fn(move |request| {
+            let answer = CatchPanic(Box::pin(handler(request, peer)));
+            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // A broken connection is the client's affair: whatever it was answered stands.
+            drop(connection.await);
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
+        tracing::warn!("Some connections did not end in time and are closed.");
+    }
+}
+
+/// Turns a panic of the inner future into the answer 500.
+struct CatchPanic<F>(Pin<Box<F>>);
+
+impl<F: Future<Output = Answer>> Future for CatchPanic<F> {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let inner = self.0.as_mut();
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| inner.poll(cx)));
+        polled.unwrap_or_else(|_| {
+            Poll::Ready(answer::error(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "an internal fault; it was logged without your request",
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_an_answer() {
+        let answer = CatchPanic(Box::pin(async { panic!("planted") })).await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

@@ -1,0 +1,20 @@
+//! HTTP: the only folder that names hyper.
+//!
+//! Turns requests into calls of the stages and results into answers. It keeps no address and no
+//! User-Agent beyond the request and writes no log line about one.
+
+pub mod listen;
+pub mod router;
+pub mod answer;
+pub mod limit;
+pub mod state;
+pub mod collect;
+pub mod outcomes;
+pub mod query;
+pub mod auth;
+pub mod origin;
+pub mod dashboard;
+pub mod setup;
+pub mod assets;
+pub mod demo;
+pub mod ops;

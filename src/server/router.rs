@@ -1,0 +1,96 @@
+//! Where a request goes: a `match` on method and path, hot paths first.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+
+use crate::server::answer::{self, Answer};
+use crate::server::state::{Role, State};
+use crate::server::{assets, collect, dashboard, demo, ops, query, setup};
+
+/// Longest path that is looked at, bytes.
+const PATH_BYTES_MAX: usize = 2048;
+
+/// Answers a request of the public port.
+pub async fn public(state: Arc<State>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    let path = request.uri().path().to_owned();
+    let method = request.method().clone();
+    match (&method, path.as_str()) {
+        (&Method::POST, "/api/event") => collect::event(&state, request, peer.ip()).await,
+        (&Method::GET, "/pixel.gif") => collect::pixel(&state, &request, peer.ip()).await,
+        (&Method::OPTIONS, "/api/event" | "/pixel.gif") => collect::preflight(),
+        (_, "/api/event") => not_allowed("POST, OPTIONS"),
+        (_, "/pixel.gif") => not_allowed("GET, OPTIONS"),
+        (&Method::GET | &Method::HEAD, "/js/script.js") => assets::tracker(request.headers()),
+        (&Method::GET | &Method::HEAD, "/health") => ops::health(),
+        (&Method::GET | &Method::HEAD, "/ready") => ops::ready(&state),
+        _ if path.len() > PATH_BYTES_MAX || state.settings.role == Role::Collect => not_found(),
+        (_, api) if api.starts_with("/api/") => api_route(&state, request).await,
+        (&Method::GET | &Method::HEAD, _) => page(&state, &request, &path),
+        _ => not_allowed("GET"),
+    }
+}
+
+/// Answers a request of the metrics port.
+#[must_use]
+pub fn metrics(state: &State, request: &Request<Incoming>) -> Answer {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/metrics") => ops::metrics(state),
+        (&Method::GET | &Method::HEAD, "/health") => ops::health(),
+        (&Method::GET | &Method::HEAD, "/ready") => ops::ready(state),
+        _ => not_found(),
+    }
+}
+
+async fn api_route(state: &Arc<State>, request: Request<Incoming>) -> Answer {
+    let path = request.uri().path().to_owned();
+    let segments: Vec<&str> = path.split('/').skip(2).collect();
+    match (request.method(), segments.as_slice()) {
+        (&Method::POST, ["v2", "query"]) => query::run(state, request).await,
+        (&Method::GET, ["openapi.json"]) => ops::openapi(),
+        (&Method::GET, ["me"]) => dashboard::me(state, request.headers()).await,
+        (&Method::POST, ["login"]) => dashboard::login(state, request).await,
+        (&Method::POST, ["logout"]) => dashboard::logout(state, request.headers()).await,
+        (&Method::GET, ["setup", token]) => setup::look(state, token),
+        (&Method::POST, ["setup", token]) => {
+            let token = (*token).to_owned();
+            setup::finish(state, &token, request).await
+        }
+        (&Method::POST, ["sites"]) => dashboard::add_site(state, request).await,
+        (&Method::GET, ["sites", domain, "outcomes"]) => {
+            let domain = (*domain).to_owned();
+            query::outcomes(state, &domain, request.headers(), request.uri().query()).await
+        }
+        (_, ["me"] | ["openapi.json"]) => not_allowed("GET"),
+        (_, ["login" | "logout" | "sites"] | ["v2", "query"]) => not_allowed("POST"),
+        _ => not_found(),
+    }
+}
+
+fn page(state: &State, request: &Request<Incoming>, path: &str) -> Answer {
+    let headers = request.headers();
+    if let Some(asset) = path.strip_prefix('/').filter(|path| path.starts_with("assets/")) {
+        return assets::asset(asset, headers);
+    }
+    if path == "/demo" || path.starts_with("/demo/") {
+        return if state.settings.demo { demo::page(path, headers) } else { not_found() };
+    }
+    let is_page = matches!(path, "/" | "/login" | "/sites")
+        || path.strip_prefix("/setup/").is_some_and(|rest| !rest.contains('/'))
+        || path.strip_prefix("/sites/").is_some_and(|rest| rest.split('/').count() <= 2);
+    if is_page { assets::page(headers) } else { not_found() }
+}
+
+fn not_found() -> Answer {
+    answer::error(StatusCode::NOT_FOUND, "there is no such page")
+}
+
+fn not_allowed(methods: &'static str) -> Answer {
+    let mut answer =
+        answer::error(StatusCode::METHOD_NOT_ALLOWED, &format!("this address takes {methods}"));
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer
+}

@@ -1,0 +1,137 @@
+//! What the handlers share: opened things, handed down by `app`.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ipnet::IpNet;
+
+use crate::account::Accounts;
+use crate::account::sites::Sites;
+use crate::ingest::{Agents, Context, Geo};
+use crate::keys::Keys;
+use crate::server::origin::PublicOrigin;
+use crate::server::outcomes::OutcomeCounts;
+use crate::spool::Spool;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// What this process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Collects, reports, serves the dashboard, writes settings.
+    All,
+    /// Collects only.
+    Collect,
+}
+
+/// Settings that the handlers look at.
+#[derive(Debug)]
+pub struct Settings {
+    /// What this process does.
+    pub role: Role,
+    /// Whether the demo site is served.
+    pub demo: bool,
+    /// The least number of visitors of a shown group, unless a site has its own.
+    pub threshold: u32,
+    /// How long rows are kept, months.
+    pub retention_months: u32,
+    /// Peers whose forwarded headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Everything a request may need.
+pub struct State {
+    /// Settings of the process.
+    pub settings: Settings,
+    /// Numbers of the process.
+    pub metrics: Arc<Metrics>,
+    /// The durable queue.
+    pub spool: Spool,
+    /// The keys of the day.
+    pub keys: Keys,
+    /// The city database.
+    pub geo: Geo,
+    /// The reader of User-Agents.
+    pub agents: Agents,
+    /// The directory of sites and keys.
+    pub sites: Arc<Sites>,
+    /// Accounts and logins.
+    pub accounts: Arc<Accounts>,
+    /// The database.
+    pub store: Store,
+    /// Counts of what was not counted.
+    pub outcomes: OutcomeCounts,
+    /// The dashboard's own origin.
+    pub origin: PublicOrigin,
+    untrusted_proxy: Mutex<Option<IpAddr>>,
+}
+
+/// The opened things of which a [`State`] is made.
+pub struct Parts {
+    /// See [`State`].
+    pub settings: Settings,
+    /// See [`State`].
+    pub metrics: Arc<Metrics>,
+    /// See [`State`].
+    pub spool: Spool,
+    /// See [`State`].
+    pub keys: Keys,
+    /// See [`State`].
+    pub geo: Geo,
+    /// See [`State`].
+    pub agents: Agents,
+    /// See [`State`].
+    pub sites: Arc<Sites>,
+    /// See [`State`].
+    pub accounts: Arc<Accounts>,
+    /// See [`State`].
+    pub store: Store,
+}
+
+impl State {
+    /// Puts the opened things together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            settings: parts.settings,
+            metrics: parts.metrics,
+            spool: parts.spool,
+            keys: parts.keys,
+            geo: parts.geo,
+            agents: parts.agents,
+            sites: parts.sites,
+            accounts: parts.accounts,
+            store: parts.store,
+            outcomes: OutcomeCounts::default(),
+            origin: PublicOrigin::default(),
+            untrusted_proxy: Mutex::new(None),
+        }
+    }
+
+    /// What the pipeline of an event reads.
+    #[must_use]
+    pub fn ingest_context(&self) -> Context<'_> {
+        Context { geo: &self.geo, agents: &self.agents, trusted: &self.settings.trusted_proxies }
+    }
+
+    /// Counts a forwarded header from a peer that is not trusted. The peer itself is kept for the
+    /// notice only when it is a loopback or private address, which is nobody's on the internet.
+    pub fn note_untrusted_proxy(&self, peer: IpAddr) {
+        self.metrics.untrusted_forwarded.inc();
+        let peer = peer.to_canonical();
+        let near = match peer {
+            IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+            IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+        };
+        if near {
+            *self.untrusted_proxy.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer);
+        }
+    }
+
+    /// The near peer that sent forwarded headers without being trusted, if there was one.
+    #[must_use]
+    pub fn untrusted_proxy(&self) -> Option<String> {
+        let peer = *self.untrusted_proxy.lock().unwrap_or_else(PoisonError::into_inner);
+        peer.map(|peer| peer.to_string())
+    }
+}

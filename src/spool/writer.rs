@@ -1,0 +1,317 @@
+//! The one writer: a thread that takes waiting appends together, writes them behind each other,
+//! syncs once and only then answers (group commit).
+//!
+//! Promises: no `Ok` before the bytes are durable; after a failed write or sync the file is not
+//! written or synced again through that descriptor. Does not sort and does not read.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::spool::budget::{Budget, LOOK_EVERY};
+use crate::spool::format::{Framer, Header, Kind};
+use crate::spool::ident::Ident;
+use crate::spool::queue::{Phase, Segment, Shared, Since};
+use crate::spool::seal::{self, Full};
+use crate::spool::segment::{self, Source};
+use crate::spool::{AppendError, Config, FsyncPolicy, Limits, MAX_PENDING_APPENDS, Record};
+
+/// Record bytes of one write, beyond which no further append joins the group.
+const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// Full segments that may wait for the sealing thread; then the writer waits for it.
+const MAX_UNSEALED: usize = 1;
+
+/// An append on its way to the writer.
+pub(super) struct Append {
+    pub(super) records: Vec<Record>,
+    /// Of the records, framed.
+    pub(super) bytes: usize,
+    pub(super) answer: oneshot::Sender<Result<(), AppendError>>,
+    #[expect(dead_code, reason = "held for its Drop, which gives the bytes back")]
+    pub(super) charge: Charge,
+}
+
+/// A share of the memory for waiting appends; given back when dropped.
+pub(super) struct Charge {
+    total: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Charge {
+    /// Takes `bytes`, unless the total would go above `limit`.
+    pub(super) fn take(total: &Arc<AtomicUsize>, bytes: usize, limit: usize) -> Option<Self> {
+        let before = total.fetch_add(bytes, Ordering::Relaxed);
+        let charge = Self { total: Arc::clone(total), bytes };
+        (before.saturating_add(bytes) <= limit).then_some(charge)
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    ident: Ident,
+    fsync: FsyncPolicy,
+    seal_after: Duration,
+    limits: Limits,
+    budget: Budget,
+    active: Option<Active>,
+    /// A log that may hold refused records, because the disk did not let us cut it. While there is
+    /// one, nothing is accepted.
+    doubtful: Option<Full>,
+    sealer: SyncSender<Full>,
+}
+
+/// The log that grows.
+struct Active {
+    batch: u64,
+    file: File,
+    framer: Framer,
+    /// The header, until it is written together with the first records.
+    unwritten: Vec<u8>,
+    rows: Vec<Record>,
+    durable: u64,
+    since: Instant,
+}
+
+/// Starts the writer and the thread that seals for it.
+pub(super) fn start(
+    shared: &Arc<Shared>,
+    ident: Ident,
+    config: &Config,
+    limits: Limits,
+    inbox: Receiver<Append>,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let (sealer, full) = sync_channel(MAX_UNSEALED);
+    let writer = Writer {
+        shared: Arc::clone(shared),
+        ident,
+        fsync: config.fsync,
+        seal_after: config.seal_after,
+        limits,
+        budget: Budget::new(config.min_free_bytes),
+        active: None,
+        doubtful: None,
+        sealer,
+    };
+    let sealing = Arc::clone(shared);
+    let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+    Ok(vec![
+        named("spool-writer").spawn(move || writer.run(&inbox))?,
+        named("spool-sealer").spawn(move || seal::run(&sealing, full))?,
+    ])
+}
+
+impl Writer {
+    fn run(mut self, inbox: &Receiver<Append>) {
+        let mut first = None;
+        loop {
+            if first.is_none() {
+                first = match self.wait(inbox) {
+                    Ok(append) => Some(append),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                };
+            }
+            self.tend();
+            if let Some(append) = first.take() {
+                let (group, next) = self.gather(append, inbox);
+                self.commit(group);
+                first = next;
+            }
+            self.seal_if_due();
+        }
+        self.rotate();
+        self.tend();
+        // Dropping the sender ends the sealer once it has done all.
+    }
+
+    fn wait(&self, inbox: &Receiver<Append>) -> Result<Append, RecvTimeoutError> {
+        let look = (self.budget.is_blocked() || self.doubtful.is_some()).then_some(LOOK_EVERY);
+        let due =
+            self.active.as_ref().map(|log| self.seal_after.saturating_sub(log.since.elapsed()));
+        match look.into_iter().chain(due).min() {
+            Some(timeout) => inbox.recv_timeout(timeout),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// Looks at the disk, and tries again what it refused.
+    fn tend(&mut self) {
+        self.budget.look(&self.shared);
+        if let Some(mut full) = self.doubtful.take()
+            && let Err(error) = seal::retract(&self.shared, &mut full)
+        {
+            tracing::error!(batch = full.batch, %error, "The disk of the spool still fails.");
+            self.doubtful = Some(full);
+        }
+        self.shared.set_blocked(self.budget.is_blocked() || self.doubtful.is_some());
+    }
+
+    /// Takes the appends that are written together with `first`, answers those that cannot be
+    /// taken, and returns one that has to wait for the next segment.
+    fn gather(&mut self, first: Append, inbox: &Receiver<Append>) -> (Vec<Append>, Option<Append>) {
+        if !self.fits(&first, 0, 0) {
+            self.rotate();
+        }
+        let (mut group, mut rows, mut bytes) = (Vec::new(), 0, 0);
+        let mut next = Some(first);
+        let mut seen = 0;
+        while let Some(append) = next.take() {
+            if !self.fits(&append, rows, bytes) {
+                return (group, Some(append));
+            }
+            seen += 1;
+            match self.admit(bytes as u64) {
+                Ok(()) => {
+                    rows += append.records.len();
+                    bytes += append.bytes;
+                    group.push(append);
+                }
+                Err(refusal) => answer(append, Err(refusal)),
+            }
+            let alone = self.fsync == FsyncPolicy::Each;
+            if alone || bytes >= MAX_GROUP_BYTES || seen >= MAX_PENDING_APPENDS {
+                break;
+            }
+            next = inbox.try_recv().ok();
+        }
+        (group, None)
+    }
+
+    fn admit(&self, more: u64) -> Result<(), AppendError> {
+        if self.doubtful.is_some() {
+            return Err(AppendError::Unavailable);
+        }
+        self.budget.admit(&self.shared, more)
+    }
+
+    /// Whether the active segment has room behind `rows` and `bytes` that are about to be written.
+    fn fits(&self, append: &Append, rows: usize, bytes: usize) -> bool {
+        let (have_rows, have_bytes) =
+            self.active.as_ref().map_or((0, 0), |log| (log.rows.len(), log.framer.offset()));
+        have_rows + rows + append.records.len() <= self.limits.rows
+            && have_bytes + bytes + append.bytes <= self.limits.bytes
+    }
+
+    /// Makes a group durable and answers it.
+    fn commit(&mut self, group: Vec<Append>) {
+        if group.is_empty() {
+            return;
+        }
+        let verdict = match self.write(&group) {
+            Ok(()) => {
+                self.budget.succeeded();
+                Ok(())
+            }
+            Err(error) => {
+                let refusal = self.budget.failed(&error);
+                tracing::error!(%error, "A write to the spool failed; its events are refused.");
+                self.abandon();
+                Err(refusal)
+            }
+        };
+        for mut append in group {
+            if let (Ok(()), Some(active)) = (verdict, &mut self.active) {
+                active.rows.append(&mut append.records);
+            }
+            answer(append, verdict);
+        }
+    }
+
+    fn write(&mut self, group: &[Append]) -> io::Result<()> {
+        if self.active.is_none() {
+            self.active = Some(self.create()?);
+        }
+        let Some(active) = &mut self.active else { return Ok(()) };
+        let fresh = !active.unwritten.is_empty();
+        let mut bytes = std::mem::take(&mut active.unwritten);
+        for record in group.iter().flat_map(|append| &append.records) {
+            active.framer.record(record, &mut bytes);
+        }
+        let disk = &*self.shared.disk;
+        disk.append(&active.file, &bytes)?;
+        disk.sync(&active.file)?;
+        if fresh {
+            disk.sync_dir(&self.shared.dir)?;
+        }
+        active.framer.set_durable();
+        active.durable = active.framer.offset() as u64;
+        self.shared.set_bytes(active.batch, active.durable);
+        Ok(())
+    }
+
+    fn create(&mut self) -> io::Result<Active> {
+        let batch = self.ident.next_batch(&*self.shared.disk)?;
+        let file = self.shared.disk.create(&segment::log_path(&self.shared.dir, batch))?;
+        let since = Instant::now();
+        let mut unwritten = Vec::new();
+        let header = Header { kind: Kind::Log, spool: self.shared.spool, batch, rows: 0 };
+        let framer = Framer::begin(&header, &mut unwritten);
+        self.shared.put(
+            batch,
+            Segment {
+                phase: Phase::Open,
+                bytes: 0,
+                since: Since::Run(since),
+                spool: self.shared.spool,
+                source: Source::Sealed,
+                damage_counted: false,
+            },
+        );
+        Ok(Active { batch, file, framer, unwritten, rows: Vec::new(), durable: 0, since })
+    }
+
+    /// Gives up the log after a failed write: what was acknowledged stays, the rest goes.
+    fn abandon(&mut self) {
+        let Some(Active { batch, file, rows, durable, .. }) = self.active.take() else { return };
+        // Closed first: whatever comes next uses a descriptor of its own.
+        drop(file);
+        self.doubtful = Some(Full { batch, rows, durable });
+        self.tend();
+    }
+
+    fn seal_if_due(&mut self) {
+        let due = self.active.as_ref().is_some_and(|log| {
+            log.rows.len() >= self.limits.rows
+                || log.framer.offset() >= self.limits.seal_bytes
+                || log.since.elapsed() >= self.seal_after
+        });
+        if due {
+            self.rotate();
+        }
+    }
+
+    /// Hands the active log to the sealer; the next append begins a new one.
+    fn rotate(&mut self) {
+        let Some(Active { batch, file, rows, durable, .. }) = self.active.take() else { return };
+        drop(file);
+        if self.sealer.send(Full { batch, rows, durable }).is_err() {
+            tracing::error!(batch, "The sealing thread is gone; the log is sealed at next start.");
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// Also after a panic: nobody is told that appends are welcome.
+    fn drop(&mut self) {
+        self.shared.refuse_from_now_on();
+    }
+}
+
+/// The one who waits may be gone; the record stays where it is.
+fn answer(append: Append, verdict: Result<(), AppendError>) {
+    if append.answer.send(verdict).is_err() {
+        tracing::debug!("An append was answered after its caller had gone.");
+    }
+}

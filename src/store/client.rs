@@ -1,0 +1,83 @@
+//! One client a user, and how requests are sent.
+//!
+//! Every request runs in a task of its own and is read to its end even when its caller has gone:
+//! the embedded engine ends when a connection is reset at the wrong moment, and a closed browser
+//! tab must not do that.
+
+use std::future::Future;
+use std::time::Duration;
+
+use clickhouse::{Client, Compression};
+
+use crate::store::error::StoreError;
+use crate::store::{Access, Credentials};
+
+/// How long a ping may take.
+const PING_LIMIT: Duration = Duration::from_secs(5);
+/// How long a statement other than a bulk insert may take; the reader's own limit is 30 s.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(90);
+
+/// The clients of the four users.
+pub(super) struct Clients {
+    pub(super) database: String,
+    pub(super) insert: Client,
+    pub(super) read: Client,
+    pub(super) settings: Client,
+    pub(super) schema: Client,
+}
+
+impl Clients {
+    pub(super) fn new(access: Access) -> Self {
+        let bare = Client::default().with_url(access.url).with_compression(Compression::None);
+        let client = |user: Credentials| {
+            bare.clone()
+                .with_user(user.user)
+                .with_password(user.password)
+                .with_database(&access.database)
+        };
+        Self {
+            insert: client(access.insert).with_compression(Compression::Lz4),
+            read: client(access.read),
+            settings: client(access.settings),
+            schema: client(access.schema),
+            database: access.database,
+        }
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        // As the inserting user, and without the database: it may not exist yet.
+        let client = self.insert.clone().with_database("system").with_compression(Compression::None);
+        let query = client.query_raw("SELECT 1");
+        within(PING_LIMIT, async move { Ok(query.execute().await?) }).await
+    }
+}
+
+/// Runs `work` to its end in a task of its own, unless it takes longer than `limit`.
+pub(super) async fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let task = tokio::spawn(async move {
+        tokio::time::timeout(limit, work).await.unwrap_or(Err(StoreError::Unreachable))
+    });
+    task.await.unwrap_or(Err(StoreError::BadAnswer("the request was cut off")))
+}
+
+/// Runs a statement without a result.
+pub(super) async fn execute(query: clickhouse::query::Query) -> Result<(), StoreError> {
+    within(STATEMENT_LIMIT, async move { Ok(query.execute().await?) }).await
+}
+
+/// Runs a statement and reads its rows; once more when the connection broke before the answer.
+pub(super) async fn rows<T>(query: clickhouse::query::Query) -> Result<Vec<T>, StoreError>
+where
+    T: clickhouse::RowOwned + clickhouse::RowRead + Send + 'static,
+{
+    let again = query.clone();
+    match within(STATEMENT_LIMIT, async move { Ok(query.fetch_all::<T>().await?) }).await {
+        Err(error) if error.is_broken_connection() => {
+            within(STATEMENT_LIMIT, async move { Ok(again.fetch_all::<T>().await?) }).await
+        }
+        answer => answer,
+    }
+}

@@ -1,0 +1,177 @@
+//! The loop that takes sealed segments from the spool and delivers them to ClickHouse.
+//!
+//! A segment leaves the spool only when all of its groups are known to be in the database. While
+//! ClickHouse is away it keeps trying. Rows that ClickHouse refuses as such three times go to the
+//! bad directory, so that they do not hold up the others; nothing else ever does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::spool::{Sealed, Spool};
+use crate::store::Store;
+use crate::store::deliver::Delivery;
+use crate::telemetry::Metrics;
+
+/// Segments on their way at a time.
+const IN_FLIGHT: usize = 2;
+/// First pause after a setback; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause while ClickHouse answers, but cannot take the rows.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Longest pause while ClickHouse does not answer: it is asked again soon.
+const LONGEST_AWAY_PAUSE: Duration = Duration::from_secs(2);
+/// Refusals of the rows themselves before a segment is set aside.
+const REFUSALS: u32 = 3;
+/// Setbacks in a row before one is worth a warning.
+const WARN_AFTER: u32 = 5;
+
+/// Delivers until the spool is closed and empty. Once `shutdown` is true the first setback ends it:
+/// what is left is delivered by the next start.
+pub async fn run(
+    store: Store,
+    spool: Spool,
+    metrics: Arc<Metrics>,
+    shutdown: watch::Receiver<bool>,
+) {
+    let mut workers = JoinSet::new();
+    for _ in 0..IN_FLIGHT {
+        let worker = Worker {
+            store: store.clone(),
+            spool: spool.clone(),
+            metrics: Arc::clone(&metrics),
+            shutdown: shutdown.clone(),
+        };
+        workers.spawn(worker.run());
+    }
+    while let Some(ended) = workers.join_next().await {
+        if ended.is_err() {
+            tracing::error!("a delivery worker panicked; its segment is delivered at the next start");
+        }
+    }
+}
+
+struct Worker {
+    store: Store,
+    spool: Spool,
+    metrics: Arc<Metrics>,
+    shutdown: watch::Receiver<bool>,
+}
+
+/// How a segment left the worker.
+enum End {
+    Delivered,
+    Bad(String),
+    Stopped,
+}
+
+impl Worker {
+    async fn run(mut self) {
+        while let Some(segment) = self.spool.next().await {
+            let batch = segment.batch;
+            let end = self.deliver(segment).await;
+            let spool = self.spool.clone();
+            let stopped = matches!(end, End::Stopped);
+            if matches!(end, End::Bad(_)) {
+                self.metrics.batches_bad.inc();
+                tracing::error!(batch, "a batch was set aside in the bad directory: data is missing");
+            }
+            let disk = tokio::task::spawn_blocking(move || match end {
+                End::Delivered => spool.delivered(batch),
+                End::Bad(reason) => spool.quarantine(batch, &reason),
+                End::Stopped => spool.give_back(batch),
+            });
+            if disk.await.is_err() {
+                tracing::error!(batch, "the spool could not be told what became of a batch");
+            }
+            if stopped {
+                return;
+            }
+        }
+    }
+
+    async fn deliver(&mut self, segment: Sealed) -> End {
+        let batch = segment.batch;
+        let id = self.spool.id();
+        let found_at_start = segment.found_at_start;
+        let records = match tokio::task::spawn_blocking(move || segment.records()).await {
+            Ok(Ok(records)) => records,
+            Ok(Err(error)) => return End::Bad(format!("cannot be read: {error}")),
+            Err(_) => return End::Bad("reading it failed".to_owned()),
+        };
+        let Ok(mut delivery) = Delivery::new(id, batch, &records, found_at_start) else {
+            return End::Bad("a record is not one of ours".to_owned());
+        };
+        drop(records);
+        let mut refusals = 0;
+        let mut setbacks = 0_u32;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Err(setback) = delivery.attempt(&self.store, &self.metrics).await else {
+                return End::Delivered;
+            };
+            if setback.row_fault {
+                refusals += 1;
+                if refusals == REFUSALS {
+                    return End::Bad(setback.error.to_string());
+                }
+            }
+            setbacks += 1;
+            if setbacks == WARN_AFTER {
+                tracing::warn!(batch, error = %setback.error, "rows wait in the spool");
+            }
+            if *self.shutdown.borrow() || !self.wait(&mut pause).await {
+                return End::Stopped;
+            }
+        }
+    }
+
+    /// Pauses, then waits until ClickHouse answers; `false` when asked to stop meanwhile.
+    async fn wait(&mut self, pause: &mut Duration) -> bool {
+        loop {
+            let stop = tokio::select! {
+                () = tokio::time::sleep(jittered(*pause)) => false,
+                () = stopping(&mut self.shutdown) => true,
+            };
+            if stop {
+                return false;
+            }
+            let answers = self.store.ping().await.is_ok();
+            let longest = if answers { LONGEST_PAUSE } else { LONGEST_AWAY_PAUSE };
+            *pause = pause.saturating_mul(2).min(longest);
+            if answers {
+                return true;
+            }
+        }
+    }
+}
+
+async fn stopping(shutdown: &mut watch::Receiver<bool>) {
+    if shutdown.wait_for(|stop| *stop).await.is_err() {
+        // Nobody can ask any more: there is no stop.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Between half and the whole of a pause, so that several collectors do not come back at once.
+fn jittered(pause: Duration) -> Duration {
+    let mut random = [0_u8; 1];
+    // Without random bytes the whole pause does as well.
+    let share = getrandom::fill(&mut random).map_or(256, |()| u32::from(random[0]) + 1);
+    pause / 2 + (pause / 2) * share / 256
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_at_least_half_and_never_longer() {
+        for _ in 0..100 {
+            let pause = jittered(Duration::from_secs(2));
+            assert!(pause >= Duration::from_secs(1) && pause <= Duration::from_secs(2));
+        }
+    }
+}

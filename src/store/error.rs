@@ -1,0 +1,164 @@
+//! What can go wrong with the database, without a word of what was sent or read.
+//!
+//! ClickHouse's own messages can quote values. Only its error code and the code's name are kept.
+
+use std::fmt;
+
+/// Why a statement did not work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The server understood it and said no; trying again as it is will not help.
+    #[error("ClickHouse refused the statement: {0}")]
+    Refused(Code),
+    /// The server could not do it now, or its answer was lost: it may have been done or not.
+    #[error("ClickHouse could not finish the statement: {0}")]
+    Ambiguous(Code),
+    /// No connection, or it broke: it may have been done or not.
+    #[error("ClickHouse cannot be reached")]
+    Unreachable,
+    /// The answer is not of the agreed form.
+    #[error("the answer of ClickHouse cannot be read: {0}")]
+    BadAnswer(&'static str),
+}
+
+/// An error code of ClickHouse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    /// The number, 0 when there was none.
+    pub number: u32,
+    /// The name, such as `UNKNOWN_TABLE`; empty when there was none.
+    pub name: String,
+}
+
+/// Codes of statements that are at fault themselves: unknown names, syntax, types, rights.
+const REFUSALS: [u32; 44] = [
+    6, 8, 10, 16, 20, 26, 27, 32, 33, 36, 38, 39, 41, 42, 43, 44, 46, 47, 49, 50, 51, 53, 57, 60,
+    62, 63, 69, 70, 72, 80, 81, 117, 131, 158, 164, 184, 215, 349, 386, 396, 407, 456, 457, 497,
+];
+/// Codes that mean: these rows can never be inserted (they cannot be parsed or converted).
+const ROW_FAULTS: [u32; 14] = [6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 407];
+/// Code of a wrong name or password.
+const AUTHENTICATION_FAILED: u32 = 516;
+/// Code of "a query with this id is running".
+const ALREADY_RUNNING: u32 = 216;
+/// Code of an unknown table, and of an unknown database.
+const UNKNOWN_TABLE: u32 = 60;
+const UNKNOWN_DATABASE: u32 = 81;
+
+impl StoreError {
+    /// Whether the rows themselves are at fault, so that they can never be inserted.
+    #[must_use]
+    pub fn is_row_fault(&self) -> bool {
+        matches!(self, Self::Refused(code) if ROW_FAULTS.contains(&code.number))
+    }
+
+    /// Whether a query of the same id is still running.
+    #[must_use]
+    pub fn is_already_running(&self) -> bool {
+        matches!(self, Self::Ambiguous(code) if code.number == ALREADY_RUNNING)
+    }
+
+    /// Whether a table or the database does not exist.
+    #[must_use]
+    pub fn is_unknown_table(&self) -> bool {
+        matches!(self, Self::Refused(code)
+            if [UNKNOWN_TABLE, UNKNOWN_DATABASE].contains(&code.number))
+    }
+
+    /// Whether the same statement may be sent again at once: it reads, and the connection broke.
+    pub(super) const fn is_broken_connection(&self) -> bool {
+        matches!(self, Self::Unreachable)
+    }
+
+    /// The error for an exception text of ClickHouse.
+    pub(super) fn of_exception(text: &str) -> Self {
+        let code = Code::read(text);
+        if REFUSALS.contains(&code.number) || code.number == AUTHENTICATION_FAILED {
+            Self::Refused(code)
+        } else {
+            Self::Ambiguous(code)
+        }
+    }
+}
+
+impl From<clickhouse::error::Error> for StoreError {
+    fn from(error: clickhouse::error::Error) -> Self {
+        use clickhouse::error::Error;
+        match error {
+            Error::Network(_) | Error::TimedOut => Self::Unreachable,
+            Error::BadResponse(text) => Self::of_exception(&text),
+            Error::SchemaMismatch(_) => Self::BadAnswer("other columns than expected"),
+            Error::NotEnoughData => Self::BadAnswer("it ends too early"),
+            Error::RowNotFound => Self::BadAnswer("no row"),
+            Error::InvalidParams(_) => Self::BadAnswer("the request could not be made"),
+            _ => Self::BadAnswer("it is damaged"),
+        }
+    }
+}
+
+impl Code {
+    /// Reads `Code: N. DB::Exception: … (NAME) (version …)` and forgets the rest.
+    fn read(text: &str) -> Self {
+        let number = text
+            .split_once("Code: ")
+            .and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next())
+            .and_then(|digits| digits.parse().ok())
+            .unwrap_or(0);
+        let name = text
+            .rsplit('(')
+            .map(|part| part.split(')').next().unwrap_or_default())
+            .find(|part| {
+                part.len() > 3 && part.bytes().all(|b| b.is_ascii_uppercase() || b == b'_' || b.is_ascii_digit())
+            })
+            .filter(|_| number != 0)
+            .unwrap_or_default();
+        Self { number, name: name.chars().take(64).collect() }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.number, self.name.as_str()) {
+            (0, _) => f.write_str("no code"),
+            (number, "") => write!(f, "code {number}"),
+            (number, name) => write!(f, "code {number}, {name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_holds_no_value() {
+        let text = "Code: 457. DB::Exception: Value '/secret/(PATH)/x' cannot be parsed as UInt32 \
+            for query parameter 'a' because it isn't parsed completely. (BAD_QUERY_PARAMETER) \
+            (version 26.7.2.1)";
+        let error = StoreError::of_exception(text);
+        assert_eq!(
+            error.to_string(),
+            "ClickHouse refused the statement: code 457, BAD_QUERY_PARAMETER"
+        );
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_lost_answer_is_not_a_refusal() {
+        let memory = "Code: 241. DB::Exception: (total) memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)";
+        assert!(matches!(StoreError::of_exception(memory), StoreError::Ambiguous(_)));
+        assert!(matches!(StoreError::of_exception("502 Bad Gateway"), StoreError::Ambiguous(_)));
+        let timed_out = StoreError::from(clickhouse::error::Error::TimedOut);
+        assert_eq!(timed_out, StoreError::Unreachable);
+    }
+
+    #[test]
+    fn a_wrong_password_is_no_fault_of_the_rows() {
+        let error = StoreError::of_exception("Code: 516. DB::Exception: x (AUTHENTICATION_FAILED)");
+        assert!(matches!(error, StoreError::Refused(_)) && !error.is_row_fault());
+        let unknown = StoreError::of_exception("Code: 60. DB::Exception: x (UNKNOWN_TABLE)");
+        assert!(unknown.is_unknown_table() && !unknown.is_row_fault());
+        let rows = StoreError::of_exception("Code: 33. DB::Exception: x (CANNOT_READ_ALL_DATA)");
+        assert!(rows.is_row_fault());
+    }
+}

@@ -1,0 +1,112 @@
+//! What is known of a batch in the database: which of its groups are there.
+//!
+//! A group (one table, one day) is inserted as one block into one partition, so it is there whole
+//! or not at all. A group that a closing has taken in counts as there.
+
+use crate::model::Day;
+use crate::store::Store;
+use crate::store::client::rows;
+use crate::store::error::StoreError;
+use crate::store::row::Kind;
+
+/// Name of a group of rows: one batch, one table, one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GroupId {
+    pub(super) spool: u32,
+    pub(super) batch: u64,
+    pub(super) kind: Kind,
+    pub(super) day: Day,
+}
+
+/// What the database says about a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// Not there: insert it.
+    Missing,
+    /// There.
+    Present,
+    /// There, but with another number of rows: something is wrong that inserting would worsen.
+    Odd {
+        /// Rows found.
+        found: u64,
+    },
+}
+
+impl GroupId {
+    /// The id of its insert; the server runs only one query of an id at a time.
+    pub(super) fn query_id(&self) -> String {
+        format!("{}-{}-{}-{}", self.spool, self.batch, self.kind.table(), self.day)
+    }
+}
+
+/// Judges what was counted. Rows still in the table are looked for first: a closing writes down
+/// that it took a batch before it removes the rows.
+pub(super) const fn judge(found: u64, expected: u64, closed: bool) -> Presence {
+    match (found, closed) {
+        (0, true) => Presence::Present,
+        (0, false) => Presence::Missing,
+        (found, _) if found == expected => Presence::Present,
+        (found, _) => Presence::Odd { found },
+    }
+}
+
+/// Asks for a group of `expected` rows.
+pub(super) async fn presence(
+    store: &Store,
+    group: &GroupId,
+    expected: u64,
+) -> Result<Presence, StoreError> {
+    let table = group.kind.table();
+    let text = format!(
+        "SELECT count() FROM {table} \
+         WHERE spool = {{spool:UInt32}} AND batch = {{batch:UInt64}} AND day = {{day:Date}}"
+    );
+    let found = count(store, &text, group).await?;
+    let closed = found == 0 && group.kind == Kind::Event && {
+        let text = "SELECT count() FROM closed_batches WHERE spool = {spool:UInt32} \
+            AND day = {day:Date} AND first <= {batch:UInt64} AND last >= {batch:UInt64}";
+        count(store, text, group).await? > 0
+    };
+    Ok(judge(found, expected, closed))
+}
+
+/// Stops the insert of a group if it is still running, and waits until it has ended.
+///
+/// Done by the inserting user, who may stop its own queries only.
+pub(super) async fn stop_insert(store: &Store, group: &GroupId) -> Result<(), StoreError> {
+    let text = "KILL QUERY WHERE query_id = {id:String} SYNC FORMAT Null";
+    let query = store.clients.insert.query_raw(text).param("id", group.query_id());
+    crate::store::client::execute(query).await
+}
+
+async fn count(store: &Store, text: &str, group: &GroupId) -> Result<u64, StoreError> {
+    let query = store
+        .clients
+        .insert
+        .query_raw(text)
+        .param("spool", group.spool)
+        .param("batch", group.batch)
+        .param("day", group.day.to_string());
+    rows::<u64>(query).await?.first().copied().ok_or(StoreError::BadAnswer("no row"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_there_whole_or_not_at_all() {
+        assert_eq!(judge(0, 5, false), Presence::Missing);
+        assert_eq!(judge(5, 5, false), Presence::Present);
+        assert_eq!(judge(0, 5, true), Presence::Present);
+        assert_eq!(judge(4, 5, false), Presence::Odd { found: 4 });
+        assert_eq!(judge(10, 5, true), Presence::Odd { found: 10 });
+    }
+
+    #[test]
+    fn the_query_id_names_the_group_and_nothing_else() {
+        let day = Day::parse("2026-11-21").unwrap();
+        let group = GroupId { spool: 7, batch: 9, kind: Kind::Event, day };
+        assert_eq!(group.query_id(), "7-9-open_events-2026-11-21");
+    }
+}
