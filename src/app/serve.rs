@@ -20,7 +20,7 @@ use crate::app::fatal::{CONFIG, FAILED, Fatal, TAKEN};
 use crate::app::operator::Serving;
 use crate::app::{geo_file, lock, panic_hook, prepare, tasks};
 use crate::config::{self, Config};
-use crate::ingest::Agents;
+use crate::ingest::{self, Agents};
 use crate::keys::{self, Keys, KeysConfig};
 use crate::model::{Outcome, now};
 use crate::server::state::{Parts, Role, Settings, State};
@@ -70,6 +70,7 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
     if config.geo_path.is_empty() {
         tracing::warn!("No city database: locations stay empty. Name one with geo_path.");
     }
+    ingest::load_tables();
     let agents = Agents::new();
     agents.rotate(tasks::random_key()?);
     let spool = open_spool(&config)?;

@@ -113,6 +113,10 @@ fn enter(arguments: &Arguments) -> Result<(), LibraryError> {
     // A core file would hold rows. If it cannot be forbidden the engine still has to run.
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(Resource::Core, none).ok();
+    // Many systems start with 1024 open files, which a day with many parts can need at once.
+    let files = rustix::process::getrlimit(Resource::Nofile);
+    let most = Rlimit { current: files.maximum, maximum: files.maximum };
+    rustix::process::setrlimit(Resource::Nofile, most).ok();
     drop(std::thread::spawn(end_with_standard_input));
 
     let mut words = command_line(arguments)?.into_iter().map(CString::into_raw).collect::<Vec<_>>();

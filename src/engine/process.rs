@@ -80,13 +80,20 @@ pub(super) fn prepare(config: Config) -> Result<Prepared, EngineError> {
 
 /// Starts the first child: writes its configuration and checks its rights.
 pub(super) async fn start(prepared: &Prepared) -> Result<(Running, Access), EngineError> {
-    let access = config::fresh_access(prepared.http_port).map_err(EngineError::Random)?;
     let dir = &prepared.config.data_dir;
+    let started = Instant::now();
+    // Before anything is written: a running engine reads its users file again when it changes.
+    while is_locked(&dir.join("data/status")) {
+        if started.elapsed() > LOCK_PATIENCE {
+            return Err(EngineError::Locked(dir.clone()));
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    let access = config::fresh_access(prepared.http_port).map_err(EngineError::Random)?;
     let memory = prepared.config.memory_bytes;
     let users = dir.join("users.xml");
     write_file(&users, &config::users_xml(&access, memory))?;
     write_file(&prepared.config_file(), &config::server_xml(dir, &users, memory))?;
-    let started = Instant::now();
     loop {
         match spawn_ready(prepared, &access).await {
             Err(EngineError::Locked(_)) if started.elapsed() < LOCK_PATIENCE => {
@@ -182,6 +189,7 @@ fn spawn(prepared: &Prepared) -> Result<(Running, LastLines), EngineError> {
     let dir = &prepared.config.data_dir;
     let io = |what, source| EngineError::Io { what, path: prepared.program.clone(), source };
     let mut child = Command::new(&prepared.program)
+        .arg0("headcount")
         .arg("engine")
         .arg("--library")
         .arg(&prepared.config.library)
@@ -243,6 +251,13 @@ async fn answers(port: u16, access: &Access, sql: &str) -> Result<(), String> {
         Ok(answer) => Err(answer.body.chars().take(LAST_LINE_CHARS).collect()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Whether an engine holds its status file, as every running engine does.
+fn is_locked(path: &Path) -> bool {
+    let Ok(file) = fs::File::open(path) else { return false };
+    let lock = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+    rustix::fs::flock(&file, lock).is_err()
 }
 
 fn free_port(wanted: u16) -> Option<u16> {

@@ -31,9 +31,12 @@ struct Question {
 }
 
 /// What neither the unnamed user nor the reader may have.
-const FORBIDDEN: [Question; 9] = [
+const FORBIDDEN: [Question; 11] = [
     question("files", "SELECT * FROM file('/etc/hostname', 'LineAsString')"),
     question("addresses", "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')"),
+    // Reading needs two rights, looking at the shape of a file only the dangerous one.
+    question("the shape of files", "DESCRIBE file('/etc/hostname', 'LineAsString')"),
+    question("the shape of addresses", "DESCRIBE url('http://127.0.0.1:1/', 'LineAsString')"),
     question("other servers", "SELECT * FROM remote('127.0.0.1:1', 'system', 'one')"),
     question("running queries", "SELECT query FROM system.processes"),
     question("the list of users", "SELECT name FROM system.users"),
@@ -96,6 +99,14 @@ pub async fn run(
     for question in FORBIDDEN.into_iter().chain([FORBIDDEN_READER]) {
         refused_http("the reader", http_port, Some(&access.read), question).await?;
     }
+    granted("the unnamed user", http_port, None, |grant| {
+        grant == "GRANT SYSTEM LISTEN ON *.* TO default"
+    })
+    .await?;
+    granted("the reader", http_port, Some(&access.read), |grant| {
+        grant.starts_with(&format!("GRANT SELECT ON {}.", access.database))
+    })
+    .await?;
     if let Some(tcp_port) = tcp_port {
         refused_native(http_port, tcp_port).await?;
     }
@@ -121,6 +132,27 @@ async fn refused_http(
             judge(who, question, (answer.status != 200).then_some(answer.code.unwrap_or(0)))
         }
         Err(error) => Err(no_answer(who, question.what, &error)),
+    }
+}
+
+/// Reads the rights of a user: each must be one of those we give.
+async fn granted(
+    who: &'static str,
+    port: u16,
+    user: Option<&User>,
+    ours: impl Fn(&str) -> bool,
+) -> Result<(), SelfCheckError> {
+    let what = "more rights than we gave";
+    let answer = http::query(port, user, "SHOW GRANTS", LIMIT)
+        .await
+        .map_err(|error| no_answer(who, what, &error))?;
+    if answer.status != 200 {
+        return Err(SelfCheckError::Unclear { who, what, code: answer.code.unwrap_or(0) });
+    }
+    if answer.body.lines().all(|grant| ours(grant.trim())) {
+        Ok(())
+    } else {
+        Err(SelfCheckError::Allowed { who, what })
     }
 }
 

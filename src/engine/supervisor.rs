@@ -30,9 +30,9 @@ const CLOSED_LOOKS: u32 = 2;
 const DEAF_LIMIT: Duration = Duration::from_secs(60);
 /// First and longest pause before a start; it doubles while children end soon.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A child that lived this long makes the next pause short again.
-const LONG_LIFE: Duration = Duration::from_secs(60);
+const LONG_LIFE: Duration = Duration::from_secs(5);
 
 /// What the rest of the program may know of the child.
 pub(super) struct Shared {
@@ -77,10 +77,10 @@ pub(super) async fn run(
         match watch(&mut child, prepared.http_port(), &mut stop).await {
             Seen::Stop => break,
             Seen::Deaf => {
-                tracing::warn!("the engine does not listen any more: starting it again");
+                tracing::warn!("The engine does not listen any more: starting it again.");
                 child.kill().await;
             }
-            Seen::Ended => tracing::warn!("the engine ended: starting it again"),
+            Seen::Ended => tracing::warn!("The engine ended: starting it again."),
         }
         shared.pid.store(0, Ordering::Relaxed);
         if born.elapsed() > LONG_LIFE {
@@ -94,7 +94,7 @@ pub(super) async fn run(
         shared.pid.store(child.pid(), Ordering::Relaxed);
         shared.restarts.fetch_add(1, Ordering::Relaxed);
         metrics.engine_restarts.inc();
-        tracing::info!("the engine runs again");
+        tracing::info!("The engine runs again.");
     }
     end(&mut child, prepared.http_port(), &access).await;
     shared.pid.store(0, Ordering::Relaxed);
@@ -143,7 +143,7 @@ async fn replace(
         };
         match started {
             Ok(child) => return Some(child),
-            Err(error) => tracing::error!(%error, "the engine cannot be started again"),
+            Err(error) => tracing::error!(%error, "The engine cannot be started again."),
         }
     }
 }
@@ -160,13 +160,13 @@ async fn end(child: &mut Running, port: u16, access: &Access) {
     child.terminate();
     let left = STOP_LIMIT.saturating_sub(asked.elapsed());
     if tokio::time::timeout(left, child.ended()).await.is_err() {
-        tracing::warn!("the engine did not end in time: killed");
+        tracing::warn!("The engine did not end in time: killed.");
         child.kill().await;
     }
 }
 
 fn remove_access(prepared: &Prepared) {
     if let Err(error) = fs::remove_file(prepared.access_file()) {
-        tracing::warn!(%error, "cannot remove access.json");
+        tracing::warn!(%error, "Cannot remove access.json.");
     }
 }

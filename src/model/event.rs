@@ -27,9 +27,9 @@ pub struct Event {
     pub interactive: bool,
     /// Sent with a send key alone: never fills a protected group.
     pub by_key: bool,
-    /// Host of the page, without `www.`.
+    /// Host of the page, without `www.`; empty for a pixel in a mail.
     pub hostname: String,
-    /// Path of the page after reduction, beginning with `/`.
+    /// Path of the page after reduction, beginning with `/`; empty for a pixel in a mail.
     pub path: String,
     /// Host of the referrer, without `www.`; empty when there is none or it is the site itself.
     pub referrer: String,

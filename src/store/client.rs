@@ -46,7 +46,8 @@ impl Clients {
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
         // As the inserting user, and without the database: it may not exist yet.
-        let client = self.insert.clone().with_database("system").with_compression(Compression::None);
+        let client =
+            self.insert.clone().with_database("system").with_compression(Compression::None);
         let query = client.query_raw("SELECT 1");
         within(PING_LIMIT, async move { Ok(query.execute().await?) }).await
     }

@@ -139,7 +139,7 @@ async fn is_there(store: &Store, metrics: &Metrics, group: &Group) -> Result<boo
                 day = %group.id.day,
                 expected = group.rows,
                 found,
-                "a batch has another number of rows than it was sent with; it is left as it is"
+                "A batch has another number of rows than it was sent with; it is left as it is."
             );
             Ok(true)
         }

@@ -48,7 +48,9 @@ pub async fn run(
     }
     while let Some(ended) = workers.join_next().await {
         if ended.is_err() {
-            tracing::error!("a delivery worker panicked; its segment is delivered at the next start");
+            tracing::error!(
+                "A delivery worker panicked; its segment is delivered at the next start."
+            );
         }
     }
 }
@@ -76,7 +78,10 @@ impl Worker {
             let stopped = matches!(end, End::Stopped);
             if matches!(end, End::Bad(_)) {
                 self.metrics.batches_bad.inc();
-                tracing::error!(batch, "a batch was set aside in the bad directory: data is missing");
+                tracing::error!(
+                    batch,
+                    "A batch was set aside in the bad directory: data is missing."
+                );
             }
             let disk = tokio::task::spawn_blocking(move || match end {
                 End::Delivered => spool.delivered(batch),
@@ -84,7 +89,7 @@ impl Worker {
                 End::Stopped => spool.give_back(batch),
             });
             if disk.await.is_err() {
-                tracing::error!(batch, "the spool could not be told what became of a batch");
+                tracing::error!(batch, "The spool could not be told what became of a batch.");
             }
             if stopped {
                 return;
@@ -94,7 +99,7 @@ impl Worker {
 
     async fn deliver(&mut self, segment: Sealed) -> End {
         let batch = segment.batch;
-        let id = self.spool.id();
+        let id = segment.spool;
         let found_at_start = segment.found_at_start;
         let records = match tokio::task::spawn_blocking(move || segment.records()).await {
             Ok(Ok(records)) => records,
@@ -120,7 +125,7 @@ impl Worker {
             }
             setbacks += 1;
             if setbacks == WARN_AFTER {
-                tracing::warn!(batch, error = %setback.error, "rows wait in the spool");
+                tracing::warn!(batch, error = %setback.error, "Rows wait in the spool.");
             }
             if *self.shutdown.borrow() || !self.wait(&mut pause).await {
                 return End::Stopped;

@@ -39,8 +39,6 @@ const REFUSALS: [u32; 44] = [
 const ROW_FAULTS: [u32; 14] = [6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 407];
 /// Code of a wrong name or password.
 const AUTHENTICATION_FAILED: u32 = 516;
-/// Code of "a query with this id is running".
-const ALREADY_RUNNING: u32 = 216;
 /// Code of an unknown table, and of an unknown database.
 const UNKNOWN_TABLE: u32 = 60;
 const UNKNOWN_DATABASE: u32 = 81;
@@ -50,12 +48,6 @@ impl StoreError {
     #[must_use]
     pub fn is_row_fault(&self) -> bool {
         matches!(self, Self::Refused(code) if ROW_FAULTS.contains(&code.number))
-    }
-
-    /// Whether a query of the same id is still running.
-    #[must_use]
-    pub fn is_already_running(&self) -> bool {
-        matches!(self, Self::Ambiguous(code) if code.number == ALREADY_RUNNING)
     }
 
     /// Whether a table or the database does not exist.
@@ -108,7 +100,10 @@ impl Code {
             .rsplit('(')
             .map(|part| part.split(')').next().unwrap_or_default())
             .find(|part| {
-                part.len() > 3 && part.bytes().all(|b| b.is_ascii_uppercase() || b == b'_' || b.is_ascii_digit())
+                part.len() > 3
+                    && part
+                        .bytes()
+                        .all(|b| b.is_ascii_uppercase() || b == b'_' || b.is_ascii_digit())
             })
             .filter(|_| number != 0)
             .unwrap_or_default();
@@ -145,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_lost_answer_is_not_a_refusal() {
-        let memory = "Code: 241. DB::Exception: (total) memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)";
+        let memory =
+            "Code: 241. DB::Exception: (total) memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)";
         assert!(matches!(StoreError::of_exception(memory), StoreError::Ambiguous(_)));
         assert!(matches!(StoreError::of_exception("502 Bad Gateway"), StoreError::Ambiguous(_)));
         let timed_out = StoreError::from(clickhouse::error::Error::TimedOut);

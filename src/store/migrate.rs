@@ -12,7 +12,7 @@ use crate::store::error::StoreError;
 use crate::store::schema_files::{FILES, SchemaFile, statements};
 
 /// Longest retention, in months.
-pub const MAX_RETENTION_MONTHS: u32 = 25;
+const MAX_RETENTION_MONTHS: u32 = 25;
 
 /// Tables whose rows are kept for `retention_months`, and the column that says from when.
 const RETAINED: [(&str, &str); 5] = [
@@ -175,7 +175,8 @@ impl Store {
             if let Some((_, engine)) = found
                 && !engine.contains(&format!("TTL {column} + toIntervalMonth({months})"))
             {
-                let alter = format!("ALTER TABLE {table} MODIFY TTL {column} + INTERVAL {months} MONTH");
+                let alter =
+                    format!("ALTER TABLE {table} MODIFY TTL {column} + INTERVAL {months} MONTH");
                 self.run_schema(&format!("set the retention of {table}"), &alter).await?;
             }
         }

@@ -22,7 +22,8 @@ impl Store {
             .param("name", &self.clients.database);
         let known = rows::<String>(known).await?;
         for table in TABLES.into_iter().filter(|table| known.iter().any(|name| name == table)) {
-            let any = format!("SELECT count() FROM (SELECT 1 FROM {table} WHERE site = {site} LIMIT 1)");
+            let any =
+                format!("SELECT count() FROM (SELECT 1 FROM {table} WHERE site = {site} LIMIT 1)");
             if rows::<u64>(schema.query_raw(&any)).await?.first() != Some(&0) {
                 let delete = format!("DELETE FROM {table} WHERE site = {site}");
                 execute(schema.query_raw(&delete)).await?;

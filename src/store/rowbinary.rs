@@ -89,8 +89,9 @@ mod tests {
     fn numbers_are_little_endian() {
         let mut row = RowBuilder::default();
         row.u8(1).u16(2).u32(3).u64(4).i64(-1);
-        assert_eq!(row.finish(), [
-            1, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255
-        ]);
+        assert_eq!(
+            row.finish(),
+            [1, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]
+        );
     }
 }

@@ -14,7 +14,11 @@ pub(super) struct SchemaFile {
 /// All files, by number.
 pub(super) const FILES: &[SchemaFile] = &[
     SchemaFile { version: 1, name: "events", sql: include_str!("../../schema/0001_events.sql") },
-    SchemaFile { version: 2, name: "settings", sql: include_str!("../../schema/0002_settings.sql") },
+    SchemaFile {
+        version: 2,
+        name: "settings",
+        sql: include_str!("../../schema/0002_settings.sql"),
+    },
 ];
 
 impl SchemaFile {

@@ -4,7 +4,9 @@
 //! `removed` = 1. Only the newest version of a row is read. What the fields mean and who may write
 //! is the business of `account`.
 
-use clickhouse::{Row, RowOwned, RowRead};
+use std::time::Duration;
+
+use clickhouse::{Row, RowOwned, RowRead, RowWrite};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Day;
@@ -13,7 +15,7 @@ use crate::store::client::{rows, within};
 use crate::store::error::StoreError;
 
 /// How long writing one row may take.
-const PUT_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+const PUT_LIMIT: Duration = Duration::from_secs(30);
 
 /// A row of `sites`.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
@@ -60,6 +62,7 @@ pub struct AccountRow {
 }
 
 /// A row of `logins`. No `Debug`, as it names a secret's hash.
+#[cfg_attr(test, derive(Debug))]
 #[derive(Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
 pub struct LoginRow {
     /// blake3 of the token, hexadecimal.
@@ -77,6 +80,7 @@ pub struct LoginRow {
 }
 
 /// A row of `api_keys`. No `Debug`, as it names a secret's hash.
+#[cfg_attr(test, derive(Debug))]
 #[derive(Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
 pub struct KeyRow {
     /// Its number, never given twice.
@@ -195,7 +199,8 @@ impl Store {
     pub async fn highest_ids(&self) -> Result<(u32, u32, u32), StoreError> {
         let text = "SELECT (SELECT max(id) FROM sites) AS site, \
             (SELECT max(id) FROM accounts) AS account, (SELECT max(id) FROM api_keys) AS key";
-        let text = format!("SELECT ifNull(site, 0), ifNull(account, 0), ifNull(key, 0) FROM ({text})");
+        let text =
+            format!("SELECT ifNull(site, 0), ifNull(account, 0), ifNull(key, 0) FROM ({text})");
         let found = rows::<(u32, u32, u32)>(self.clients.settings.query_raw(&text)).await?;
         found.first().copied().ok_or(StoreError::BadAnswer("no row"))
     }
@@ -205,15 +210,26 @@ impl Store {
         T: Row + RowOwned + RowRead + Send + 'static,
     {
         let columns = T::COLUMN_NAMES.join(", ");
-        let text = format!("SELECT {columns} FROM {table} FINAL WHERE removed = 0 ORDER BY {order}");
+        let text =
+            format!("SELECT {columns} FROM {table} FINAL WHERE removed = 0 ORDER BY {order}");
         rows::<T>(self.clients.settings.query_raw(&text)).await
     }
 
     async fn put<T>(&self, table: &'static str, row: T) -> Result<(), StoreError>
     where
-        T: RowOwned + clickhouse::RowWrite + Send + Sync + 'static,
+        T: RowOwned + RowWrite + Clone + Send + Sync + 'static,
     {
-        // Settings are few: a row that arrives twice is one row. So a broken connection is no doubt.
+        // A row that arrives twice is one row: when the connection broke it is simply sent again.
+        match self.put_once(table, row.clone()).await {
+            Err(error) if error.is_broken_connection() => self.put_once(table, row).await,
+            done => done,
+        }
+    }
+
+    async fn put_once<T>(&self, table: &'static str, row: T) -> Result<(), StoreError>
+    where
+        T: RowOwned + RowWrite + Send + Sync + 'static,
+    {
         let client = self.clients.settings.clone().with_validation(false);
         within(PUT_LIMIT, async move {
             let mut insert = client.insert::<T>(table).await?.with_setting("async_insert", "0");

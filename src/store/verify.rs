@@ -5,7 +5,7 @@
 
 use crate::model::Day;
 use crate::store::Store;
-use crate::store::client::rows;
+use crate::store::client::{execute, rows};
 use crate::store::error::StoreError;
 use crate::store::row::Kind;
 
@@ -70,13 +70,21 @@ pub(super) async fn presence(
     Ok(judge(found, expected, closed))
 }
 
-/// Stops the insert of a group if it is still running, and waits until it has ended.
+/// Makes sure that no insert of a group is running: stops it, and waits until it has ended.
 ///
-/// Done by the inserting user, who may stop its own queries only.
+/// Done as the schema user, for the inserting user does not see running queries. On a server where
+/// that is not allowed, an own query of the same id is tried instead: it is refused while another
+/// one runs, and then so is this function.
 pub(super) async fn stop_insert(store: &Store, group: &GroupId) -> Result<(), StoreError> {
     let text = "KILL QUERY WHERE query_id = {id:String} SYNC FORMAT Null";
-    let query = store.clients.insert.query_raw(text).param("id", group.query_id());
-    crate::store::client::execute(query).await
+    let kill = store.clients.schema.query_raw(text).param("id", group.query_id());
+    match execute(kill).await {
+        Err(StoreError::Refused(_)) => {
+            let probe = store.clients.insert.query_raw("SELECT 1");
+            execute(probe.with_setting("query_id", group.query_id())).await
+        }
+        ended => ended,
+    }
 }
 
 async fn count(store: &Store, text: &str, group: &GroupId) -> Result<u64, StoreError> {

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::sim::{Fault, Op, Plan, Sim};
+use super::sim::{CUTS, Fault, Names, Op, Plan, Sim};
 use super::{SMALL, config, copy_of, drain, flat, open, quick_dir, record};
 use crate::spool::{AppendError, FsyncPolicy, Limits, Spool};
 
@@ -54,9 +54,9 @@ async fn run(plan: Plan, doubt: bool, case: &str) -> u64 {
     let mut told = Told::default();
     append_some(&spool, 0, &mut told).await;
     check_left(copy_of(dir.path()).path(), &told, doubt, &format!("{case}, killed")).await;
-    for luck in 0..=4 {
-        let case = format!("{case}, power cut, luck {luck}");
-        check_left(sim.after_power_cut(luck).path(), &told, doubt, &case).await;
+    for (luck, names) in CUTS {
+        let case = format!("{case}, power cut, luck {luck}, {names:?}");
+        check_left(sim.after_power_cut(luck, names).path(), &told, doubt, &case).await;
     }
     let got = flat(&drain(&spool).await);
     let set: BTreeSet<u32> = got.iter().copied().collect();
@@ -126,7 +126,10 @@ async fn an_acknowledged_append_is_on_the_disk_before_the_answer() {
             spool.append(vec![record(one)]).await.unwrap();
             assert!(told.acked.insert(one));
             // Nothing that was not synced survives this.
-            check_left(sim.after_power_cut(0).path(), &told, false, "power cut").await;
+            for names in [Names::Synced, Names::Removals] {
+                let left = sim.after_power_cut(0, names);
+                check_left(left.path(), &told, false, "power cut").await;
+            }
         }
     }
 }
@@ -202,11 +205,12 @@ async fn a_full_disk_answers_full_keeps_what_is_there_and_recovers() {
     for one in 0..4 {
         spool.append(vec![record(one)]).await.unwrap();
     }
+    let first = spool.next().await.unwrap();
     let full = Some(Fault::Done(ErrorKind::StorageFull));
     sim.set_plan(Box::new(move |_, op| if op == Op::Append { full } else { None }));
     assert_eq!(spool.append(vec![record(10)]).await, Err(AppendError::Full));
     // What was acknowledged is handed out although no sorted file could be written.
-    let (first, second) = (spool.next().await.unwrap(), spool.next().await.unwrap());
+    let second = spool.next().await.unwrap();
     assert_eq!(second.records().unwrap(), [record(3)]);
     sim.set_plan(Box::new(|_, _| None));
     spool.delivered(first.batch);

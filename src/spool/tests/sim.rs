@@ -36,6 +36,26 @@ pub(super) enum Fault {
     Done(io::ErrorKind),
 }
 
+/// Which changes to names survive a power cut, beside those that were synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    Synced,
+    Removals,
+    Additions,
+    All,
+}
+
+/// Pairs of luck and names worth looking at.
+pub(super) const CUTS: [(usize, Names); 7] = [
+    (0, Names::Synced),
+    (0, Names::Removals),
+    (0, Names::Additions),
+    (0, Names::All),
+    (2, Names::Removals),
+    (3, Names::Additions),
+    (4, Names::All),
+];
+
 /// Decides by the number of the step and its kind.
 pub(super) type Plan = Box<dyn FnMut(u64, Op) -> Option<Fault> + Send>;
 
@@ -117,15 +137,22 @@ impl Sim {
         assert_eq!(self.inner().violations, Vec::<String>::new());
     }
 
-    /// What a power cut leaves: durable names with durable content, and of appended bytes that
-    /// were not synced the share `luck` (0 to 4 quarters).
-    pub(super) fn after_power_cut(&self, luck: usize) -> TempDir {
+    /// What a power cut leaves: durable content, and of appended bytes that were not synced the
+    /// share `luck` (0 to 4 quarters); of changes to names that were not synced those of `names`.
+    pub(super) fn after_power_cut(&self, luck: usize, names: Names) -> TempDir {
         let inner = self.inner();
         let to = quick_dir();
         for folder in ["spool", "bad"] {
             std::fs::create_dir_all(to.path().join(folder)).unwrap();
         }
-        for (name, ino) in &inner.durable_names {
+        let (durable, now) = (&inner.durable_names, &inner.names);
+        let mut left = if names == Names::All { now.clone() } else { durable.clone() };
+        match names {
+            Names::Synced | Names::All => {}
+            Names::Removals => left.retain(|name, _| now.contains_key(name)),
+            Names::Additions => left.extend(now.clone()),
+        }
+        for (name, ino) in &left {
             let content = &inner.contents[ino];
             let mut bytes = content.durable.clone();
             if let Some(more) = content.now.strip_prefix(content.durable.as_slice()) {

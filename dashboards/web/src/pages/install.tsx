@@ -39,7 +39,7 @@ function WaitingCard({ site }: { site: Site }) {
 }
 
 function MoreWays({ site, url }: { site: Site; url: string }) {
-  const event = `<button onclick="headcount('Signup', { props: { plan: 'small' } })">Sign up</button>`;
+  const event = `headcount("Signup", { props: { plan: "small" } })`;
   return (
     <>
       <div class="card">

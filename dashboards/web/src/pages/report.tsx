@@ -28,13 +28,19 @@ function filterSentence(view: View): string {
   return "Filtered by " + view.filters.map((one) => filterWords(one)).map((words) => `${words.what} ${words.value}`).join(", ");
 }
 
-function NothingCounted({ view }: { view: View }) {
+function NothingCounted({ view, isDemo }: { view: View; isDemo: boolean }) {
   return (
     <div class="notices">
       <Callout title={`Nothing counted ${view.period.id === "day" ? "today" : "in this period"}`}>
         <p>
           When a page of {view.site.domain} is opened, it shows here within seconds.{" "}
-          <a href={siteHref(view.site.domain, "/install")}>See how the site is connected</a>
+          {isDemo ? (
+            <a href="/demo" target="_blank">
+              Open the demo site
+            </a>
+          ) : (
+            <a href={siteHref(view.site.domain, "/install")}>See how the site is connected</a>
+          )}
         </p>
         <div class="row-flex">
           <Longer view={view} />
@@ -81,7 +87,9 @@ export function Report({ me, site }: { me: Me; site: Site }) {
         Report for {site.domain}, {dayRange(view.span.from, view.span.to, view.today)}
       </h1>
       <Notices me={me} site={site} />
-      {events === 0 && !totals.stale && view.filters.length === 0 && <NothingCounted view={view} />}
+      {events === 0 && !totals.stale && view.filters.length === 0 && (
+        <NothingCounted view={view} isDemo={me.demo && site.domain === "demo.example"} />
+      )}
       <section class="panel top" aria-label="Top numbers and chart">
         {totals.stale && <Progress />}
         {totals.error ? (

@@ -76,7 +76,8 @@ function Nothing({ view, tab }: { view: View; tab: ListTab }) {
 function Foot({ panel, tab, answer, rows, shown }: { panel: PanelLists; tab: ListTab; answer: Answer; rows: number; shown: number }) {
   const withheld = answer.results.some((row) => row.dimensions[0] === OTHER);
   const total = answer.meta.total_rows;
-  const many = DIMENSIONS.get(tab.dimension)?.many ?? "rows";
+  const dimension = DIMENSIONS.get(tab.dimension);
+  const noun = total === 1 ? dimension?.name.toLowerCase() ?? "row" : dimension?.many ?? "rows";
   return (
     <footer>
       {withheld ? (
@@ -85,7 +86,7 @@ function Foot({ panel, tab, answer, rows, shown }: { panel: PanelLists; tab: Lis
           (other): groups under {answer.meta.threshold} visitors are not shown.
         </span>
       ) : (
-        <span>{total !== undefined && !tab.without && rows > 0 ? `${count(total)} ${many}` : ""}</span>
+        <span>{total !== undefined && !tab.without && rows > 0 ? `${count(total)} ${noun}` : ""}</span>
       )}
       {rows > shown && (
         <span class="end">
