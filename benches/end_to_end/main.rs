@@ -6,6 +6,15 @@
 //! compares what was acknowledged with what ClickHouse holds.
 //! `cargo bench --bench end_to_end -- idle SECONDS` measures memory and CPU without load.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a measuring program: it prints its tables and ends at the first surprise"
+)]
+
 mod floor;
 mod load;
 mod proc_stat;
@@ -60,7 +69,9 @@ fn compare() {
     let warm = load::run(headcount.port(), &requests, Duration::from_secs(2));
     let mut accepted = warm.accepted;
     let mut rows = Vec::new();
-    println!("| round | floor req/s | headcount req/s | ratio | floor CPU us | headcount CPU us | ratio | p50 / p99 ms |");
+    println!(
+        "| round | floor req/s | headcount req/s | ratio | floor CPU us | headcount CPU us | ratio | p50 / p99 ms |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for round in 1..=ROUNDS {
         let base = measure(floor.port(), floor.pid(), &requests);

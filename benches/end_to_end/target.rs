@@ -21,7 +21,9 @@ impl Floor {
             .spawn()
             .expect("the floor starts");
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a port");
+        BufReader::new(child.stdout.as_mut().expect("a pipe"))
+            .read_line(&mut line)
+            .expect("a port");
         Self { port: line.trim().parse().expect("a port"), child }
     }
 
@@ -163,7 +165,8 @@ impl Headcount {
 impl Drop for Headcount {
     fn drop(&mut self) {
         let pid = rustix::process::Pid::from_child(&self.child);
-        drop(rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+        // It may have ended already.
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
         drop(self.child.wait());
         drop(std::fs::remove_dir_all(&self.data_dir));
         drop(std::fs::remove_dir_all(&self.key_dir));

@@ -7,7 +7,15 @@ const signal =
     ? "Global Privacy Control"
     : navigator.doNotTrack === "1"
       ? "Do Not Track"
-      : null;
+      : saidByHeader()
+        ? "a request header"
+        : null;
+
+/** The server passes on a signal that only the request carried. */
+function saidByHeader() {
+  const [page] = performance.getEntriesByType("navigation");
+  return (page?.serverTiming ?? []).some((entry) => entry.name === "opted-out");
+}
 
 function ignored() {
   try {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::app::fatal::{DATABASE, Fatal};
+use crate::app::fatal::{DATABASE, Fatal, TAKEN};
 use crate::config::Config;
-use crate::engine::{self, Engine, SelfCheckError, self_check};
+use crate::engine::{self, Engine, EngineError, SelfCheckError, self_check};
 use crate::store::{Access, Credentials, Store};
 use crate::telemetry::Metrics;
 
@@ -42,7 +42,10 @@ impl Database {
             metrics,
         )
         .await
-        .map_err(|error| Fatal::new(DATABASE, error))?;
+        .map_err(|error| {
+            let taken = matches!(error, EngineError::PortTaken(_) | EngineError::Locked(_));
+            Fatal::new(if taken { TAKEN } else { DATABASE }, error)
+        })?;
         let access = engine.access();
         let user = |user: &engine::User| Credentials {
             user: user.user.clone(),

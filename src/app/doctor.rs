@@ -82,7 +82,7 @@ pub async fn checks(subject: &Subject<'_>) -> Vec<Check> {
         swap(config),
         clock(),
         trusted_proxies(subject),
-        public_url(config),
+        public_url(subject),
         disk(&config.data_dir),
     ]
 }
@@ -311,8 +311,9 @@ fn trusted_proxies(subject: &Subject<'_>) -> Check {
     )
 }
 
-fn public_url(config: &Config) -> Check {
+fn public_url(subject: &Subject<'_>) -> Check {
     const NAME: &str = "public_url";
+    let config = subject.config;
     match &config.public_url {
         Some(url) if url.starts_with("https://") => ok(NAME, url.clone()),
         Some(url) => check(
@@ -321,7 +322,10 @@ fn public_url(config: &Config) -> Check {
             format!("{url} is not https: passwords travel in the clear"),
             "put a proxy with a certificate in front (packaging/nginx, packaging/caddy)",
         ),
-        None if config.listen.ip().is_loopback() => ok(NAME, format!("http://{}", config.listen)),
+        None if config.listen.ip().is_loopback() => {
+            let live = subject.live.map(|state| state.origin.url().to_owned());
+            ok(NAME, live.unwrap_or_else(|| format!("http://{}", config.listen)))
+        }
         None => check(
             Level::Warn,
             NAME,

@@ -3,7 +3,8 @@
 //! The copy lies in `<data_dir>/cache/geo/` and is replaced by rename, never written in place, so
 //! that an operator may replace the original under a running server.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -23,7 +24,11 @@ pub fn open(paths: &[PathBuf], cache_dir: &Path) -> Result<Geo> {
         bail!("geo_path takes at most two files: one for IPv4 and one for IPv6");
     }
     let dir = cache_dir.join("geo");
-    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&dir)
+        .with_context(|| format!("cannot make {}", dir.display()))?;
     let (mut v4, mut v6) = (None, None);
     for (number, path) in paths.iter().enumerate() {
         let copy = dir.join(format!("{number}.mmdb"));

@@ -4,6 +4,8 @@
 //! collecting goes on with the cached settings, and this waits for it in the background.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use anyhow::Context as _;
 use tokio::task::JoinSet;
 
 use crate::app::fatal::{FAILED, Fatal, TAKEN};
+use crate::app::serve;
 use crate::config::{Config, Role};
 use crate::model::now;
 use crate::server::state::State;
@@ -51,9 +54,12 @@ pub async fn database(
         match prepared {
             Ok(owner) if config.role == Role::All => {
                 tracing::info!("ClickHouse answers; the tables are ready.");
+                if let Err(fatal) = serve::offer_setup(&state).await {
+                    tracing::error!(message = %fatal.message, "No set-up link could be offered.");
+                }
                 renew(owner, state).await;
             }
-            Ok(_) => {}
+            Ok(_) => tracing::info!("ClickHouse answers."),
             Err(fatal) => end(&fatal),
         }
     });
@@ -139,7 +145,14 @@ fn owner(data_dir: &Path) -> Result<String, Fatal> {
     getrandom::fill(&mut random)
         .map_err(|error| Fatal::say(FAILED, format!("no random bytes to be had: {error}")))?;
     let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    fs::write(&path, format!("{text}\n")).context("cannot write the owner's id")?;
+    fs::OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .context("cannot write the owner's id")?;
     Ok(text)
 }
 

@@ -61,7 +61,7 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
         Some(address) => Some(bind(&address.to_string()).await?),
         None => None,
     };
-    let signals = Signals::new()?;
+    let mut asked_to_stop = watch_signals()?;
     let metrics = Arc::new(Metrics::new(&Outcome::ALL.map(Outcome::name)));
     let keys = open_keys(&config)?;
     let cache = config.data_dir.join("cache");
@@ -105,7 +105,8 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
     announce(&config, &state, &public, metrics_listener.as_ref(), database.kind(), prepared)
         .await?;
     let servers = start_servers(&state, public, metrics_listener, &stopping);
-    signals.wait().await;
+    // The sender lives in the task that watches signals; without it nobody can ask any more.
+    asked_to_stop.wait_for(|asked| *asked).await.context("nobody watches signals any more")?;
     tracing::info!("Stopping.");
     shutdown.send_replace(true);
     for server in servers {
@@ -220,24 +221,33 @@ async fn announce(
     database_is_prepared: bool,
 ) -> Result<(), Fatal> {
     let url = |listener: &TcpListener| -> anyhow::Result<String> {
-        Ok(format!("http://{}", listener.local_addr()?))
+        let mut address = listener.local_addr()?;
+        if address.ip().is_unspecified() {
+            // Listening everywhere, loopback is where it can be reached for certain.
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        Ok(format!("http://{address}"))
     };
     let ready = url(public)?;
+    state.listening.set(&ready);
     state.origin.set(config.public_url.as_deref().unwrap_or(&ready));
     let metrics = metrics.map(url).transpose()?.unwrap_or_else(|| "off".to_owned());
     say(&format!("ready url={ready} metrics={metrics} engine={engine}"))?;
     let offers_setup = config.role == config::Role::All && database_is_prepared;
     if offers_setup {
-        offer_setup(state, &ready).await?;
+        offer_setup(state).await?;
     }
     Ok(())
 }
 
 /// Prints the set-up link while there is no account.
-async fn offer_setup(state: &State, ready: &str) -> Result<(), Fatal> {
+///
+/// # Errors
+/// When the accounts cannot be read.
+pub async fn offer_setup(state: &State) -> Result<(), Fatal> {
     let token = state.accounts.setup_token(now()).await.context("cannot read the accounts")?;
     match token {
-        Some(token) => say(&format!("setup url={ready}/setup/{token}")),
+        Some(token) => say(&format!("setup url={}/setup/{token}", state.listening.url())),
         None => Ok(()),
     }
 }
@@ -270,33 +280,26 @@ fn start_servers(
     servers
 }
 
-/// SIGTERM and SIGINT, caught before anything is opened.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
+/// Watches SIGTERM and SIGINT from before anything is opened: the first asks to stop, the second
+/// ends the process at once.
+fn watch_signals() -> Result<watch::Receiver<bool>, Fatal> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot watch SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch SIGINT")?;
+    let (ask, asked) = watch::channel(false);
+    tokio::spawn(async move {
+        one(&mut terminate, &mut interrupt).await;
+        ask.send_replace(true);
+        one(&mut terminate, &mut interrupt).await;
+        tracing::warn!("Asked twice: ending at once. What was acknowledged is in the spool.");
+        #[expect(clippy::exit, reason = "the second signal asks for exactly this")]
+        std::process::exit(1);
+    });
+    Ok(asked)
 }
 
-impl Signals {
-    fn new() -> Result<Self, Fatal> {
-        let terminate = signal(SignalKind::terminate()).context("cannot watch SIGTERM")?;
-        let interrupt = signal(SignalKind::interrupt()).context("cannot watch SIGINT")?;
-        Ok(Self { terminate, interrupt })
-    }
-
-    /// Returns at the first signal; the second ends the process at once.
-    async fn wait(mut self) {
-        self.one().await;
-        tokio::spawn(async move {
-            self.one().await;
-            tracing::warn!("Asked twice: ending at once. What was acknowledged is in the spool.");
-            std::process::exit(1);
-        });
-    }
-
-    async fn one(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+async fn one(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
 }

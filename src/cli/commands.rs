@@ -156,7 +156,13 @@ fn shape(command: &str, verb: &str) -> Result<(Shape, Build), Fatal> {
         ("site", "list") => (NONE, |_, _| Ok(AdminCommand::SiteList)),
         ("site", "remove") => {
             (Shape { positional: DOMAIN, valued: &[], switches: &["json", "yes"] }, |own, _| {
-                Ok(AdminCommand::SiteRemove { domain: positional(own), yes: own.has("yes") })
+                let domain = positional(own);
+                if !own.has("yes") {
+                    let message =
+                        format!("this deletes all numbers of {domain}; say --yes to do it");
+                    return Err(Fatal::say(USAGE, message));
+                }
+                Ok(AdminCommand::SiteRemove { domain, yes: true })
             })
         }
         ("account", "add") => {
@@ -193,18 +199,19 @@ fn shape(command: &str, verb: &str) -> Result<(Shape, Build), Fatal> {
                 Ok(AdminCommand::KeyRevoke { id })
             })
         }
-        _ => {
-            let known = match command {
-                "site" => "add, list, remove",
-                "account" => "add, password",
-                "key" => "create, list, revoke",
-                _ => return Err(Fatal::say(USAGE, help::unknown(command))),
-            };
-            let message = format!("unknown command {command} {verb:?}: there are {known}");
-            return Err(Fatal::say(USAGE, message));
-        }
+        _ => return Err(unknown(command, verb)),
     };
     Ok(found)
+}
+
+fn unknown(command: &str, verb: &str) -> Fatal {
+    let known = match command {
+        "site" => "add, list, remove",
+        "account" => "add, password",
+        "key" => "create, list, revoke",
+        _ => return Fatal::say(USAGE, help::unknown(command)),
+    };
+    Fatal::say(USAGE, format!("unknown command {command} {verb:?}: there are {known}"))
 }
 
 fn key_request(own: &Own) -> Result<KeyRequest, Fatal> {

@@ -73,19 +73,18 @@ pub fn error(status: StatusCode, message: &str) -> Answer {
 /// Adds `X-Headcount`, the CORS headers and, for 429 and 503, `Retry-After`.
 #[must_use]
 pub fn for_outcome(mut answer: Answer, outcome: Outcome) -> Answer {
-    let value = match outcome.status() {
-        202 if outcome == Outcome::Accepted => HeaderValue::from_static("accepted"),
-        202 => reason("ignored", outcome),
-        _ => reason("rejected", outcome),
+    let value = if outcome == Outcome::Accepted {
+        HeaderValue::from_static("accepted")
+    } else if answer.status().is_success() {
+        reason("ignored", outcome)
+    } else {
+        reason("rejected", outcome)
     };
     let status = outcome.status();
     let headers = answer.headers_mut();
     headers.insert(HeaderName::from_static("x-headcount"), value);
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(
-        ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("X-Headcount, X-Plausible-Dropped"),
-    );
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("X-Headcount"));
     if matches!(status, 429 | 503) {
         headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
     }
@@ -103,13 +102,20 @@ mod tests {
 
     #[test]
     fn headers_name_the_outcome() {
-        let header = |outcome| {
-            let answer = for_outcome(text(StatusCode::OK, "ok"), outcome);
+        let header = |outcome: Outcome| {
+            let status = StatusCode::from_u16(outcome.status()).unwrap();
+            let answer = for_outcome(text(status, "ok"), outcome);
             answer.headers().get("x-headcount").unwrap().to_str().unwrap().to_owned()
         };
         assert_eq!(header(Outcome::Accepted), "accepted");
         assert_eq!(header(Outcome::Bot), "ignored; reason=bot");
         assert_eq!(header(Outcome::SpoolFull), "rejected; reason=spool_full");
+    }
+
+    #[test]
+    fn a_picture_that_is_answered_with_200_is_ignored_not_rejected() {
+        let answer = for_outcome(text(StatusCode::OK, ""), Outcome::Invalid);
+        assert_eq!(answer.headers().get("x-headcount").unwrap(), "ignored; reason=invalid");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Signals come first: an opted-out request is answered before its body is read and before its
 //! address or agent is looked at. Nothing here writes a log line about a request.
 
+use std::future::Future;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use crate::ingest::{self, Facts, Headers, Payload, PayloadError, Prepared};
 use crate::model::{LocalMoment, Outcome, Site, day, now};
 use crate::server::answer::{self, Answer};
 use crate::server::limit::{self, BodyError};
+use crate::server::panic::CatchPanic;
 use crate::server::state::State;
 use crate::spool::{AppendError, Record};
 use crate::store::row;
@@ -59,7 +61,7 @@ impl Verdict {
 
 /// `POST /api/event`.
 pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
-    let verdict = judge_event(state, request, peer).await;
+    let verdict = or_internal(judge_event(state, request, peer)).await;
     count(state, &verdict);
     let deciding = verdict.deciding();
     let status = StatusCode::from_u16(deciding.status()).unwrap_or(StatusCode::ACCEPTED);
@@ -83,7 +85,7 @@ pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
 
 /// `GET /pixel.gif`: the picture comes whatever the outcome, except 429 and 503.
 pub async fn pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> Answer {
-    let verdict = judge_pixel(state, request, peer).await;
+    let verdict = or_internal(judge_pixel(state, request, peer)).await;
     count(state, &verdict);
     let deciding = verdict.deciding();
     let status = match deciding {
@@ -111,6 +113,11 @@ pub fn preflight() -> Answer {
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     headers.insert(hyper::header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
+}
+
+/// A panic in the pipeline is an outcome too.
+async fn or_internal(judging: impl Future<Output = Verdict> + Send) -> Verdict {
+    CatchPanic::new(judging).await.unwrap_or_else(|| Verdict::one(Outcome::Internal))
 }
 
 fn refusal(outcome: Outcome) -> &'static str {
@@ -191,6 +198,7 @@ async fn judge(
     let facts = Facts { headers, peer };
     let mut outcomes = Vec::with_capacity(payload.sites().len());
     let mut records: Vec<Record> = Vec::new();
+    let mut sealed = Vec::new();
     let mut prepared = None;
     for name in payload.sites() {
         let Some(site) = directory.by_domain(name).filter(|site| allowed(site)) else {
@@ -207,6 +215,7 @@ async fn judge(
         match judged {
             Ok(record) => {
                 records.push(record);
+                sealed.push((site.id, moment.day));
                 outcomes.push(Outcome::Accepted);
             }
             Err(outcome) => {
@@ -229,10 +238,11 @@ async fn judge(
             AppendError::Unavailable => Outcome::Unavailable,
             AppendError::TooLarge => Outcome::TooLarge,
         };
-        for outcome in &mut outcomes {
-            if *outcome == Outcome::Accepted {
-                *outcome = refused;
-            }
+        for outcome in outcomes.iter_mut().filter(|one| **one == Outcome::Accepted) {
+            *outcome = refused;
+        }
+        for (site, day) in sealed {
+            state.outcomes.add(site, day, refused);
         }
     }
     Verdict { outcomes, invalid: None }
@@ -266,7 +276,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The headers that collecting looks at; nothing else of a request is read.
-fn gather(headers: &HeaderMap) -> Headers<'_> {
+pub(super) fn gather(headers: &HeaderMap) -> Headers<'_> {
     fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
         headers.get(name).map(HeaderValue::as_bytes)
     }

@@ -1,10 +1,11 @@
 //! The three pages of the demo site, served only with `--demo`.
 
 use hyper::StatusCode;
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::ingest;
 use crate::server::answer::{self, Answer};
-use crate::server::assets;
+use crate::server::{assets, collect};
 
 /// A page or file of the demo site.
 #[must_use]
@@ -17,5 +18,13 @@ pub fn page(path: &str, headers: &HeaderMap) -> Answer {
         "/demo/demo.js" => "demo/demo.js",
         _ => return answer::error(StatusCode::NOT_FOUND, "there is no such page"),
     };
-    assets::demo(file, headers)
+    let mut answer = assets::demo(file, headers);
+    // A signal that the page's own script cannot see (set by a proxy or an extension) is passed on.
+    if ingest::opted_out(&collect::gather(headers)) {
+        answer.headers_mut().insert(
+            HeaderName::from_static("server-timing"),
+            HeaderValue::from_static("opted-out"),
+        );
+    }
+    answer
 }

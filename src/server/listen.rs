@@ -4,9 +4,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -19,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::server::answer::{self, Answer};
+use crate::server::panic::CatchPanic;
 
 /// Connections open at once; beyond it, new ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4096;
@@ -65,8 +64,8 @@ where
         drop(stream.set_nodelay(true));
         let handler = Arc::clone(&handler);
         let service = service_fn(move |request| {
-            let answer = CatchPanic(Box::pin(handler(request, peer)));
-            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+            let answer = CatchPanic::new(handler(request, peer));
+            async move { Ok::<_, std::convert::Infallible>(answer.await.unwrap_or_else(fault)) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -87,31 +86,10 @@ where
     }
 }
 
-/// Turns a panic of the inner future into the answer 500.
-struct CatchPanic<F>(Pin<Box<F>>);
-
-impl<F: Future<Output = Answer>> Future for CatchPanic<F> {
-    type Output = Answer;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let inner = self.0.as_mut();
-        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| inner.poll(cx)));
-        polled.unwrap_or_else(|_| {
-            Poll::Ready(answer::error(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "an internal fault; it was logged without your request",
-            ))
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_becomes_an_answer() {
-        let answer = CatchPanic(Box::pin(async { panic!("planted") })).await;
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    }
+/// The answer when a handler panicked.
+fn fault() -> Answer {
+    answer::error(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "an internal fault; it was logged without your request",
+    )
 }

@@ -4,6 +4,7 @@
 //! User-Agent beyond the request and writes no log line about one.
 
 pub mod listen;
+pub mod panic;
 pub mod router;
 pub mod answer;
 pub mod limit;

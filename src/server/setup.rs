@@ -41,7 +41,10 @@ async fn answer_finish(
     token: &str,
     request: Request<Incoming>,
 ) -> Result<Answer, Answer> {
-    auth::own_page(state, request.headers())?;
+    // The printed link names the listening address, also when a public one is set.
+    if !state.listening.sent(request.headers()) {
+        auth::own_page(state, request.headers())?;
+    }
     let form: SetupForm = form(request).await?;
     let site = (form.domain.as_str(), form.timezone.as_str());
     let account = state

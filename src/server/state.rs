@@ -63,6 +63,8 @@ pub struct State {
     pub outcomes: OutcomeCounts,
     /// The dashboard's own origin.
     pub origin: PublicOrigin,
+    /// The address it listens on, which the set-up link names.
+    pub listening: PublicOrigin,
     untrusted_proxy: Mutex<Option<IpAddr>>,
 }
 
@@ -104,6 +106,7 @@ impl State {
             store: parts.store,
             outcomes: OutcomeCounts::default(),
             origin: PublicOrigin::default(),
+            listening: PublicOrigin::default(),
             untrusted_proxy: Mutex::new(None),
         }
     }

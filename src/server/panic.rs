@@ -1,0 +1,43 @@
+//! A panic in one request ends that request, not the process.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A future that answers `None` when the inner one panics.
+///
+/// What the inner future held is dropped; the states it shares are behind locks that outlive a
+/// panic (`PoisonError::into_inner`).
+pub struct CatchPanic<F>(Pin<Box<F>>);
+
+impl<F: Future> CatchPanic<F> {
+    /// Guards `future`.
+    #[must_use]
+    pub fn new(future: F) -> Self {
+        Self(Box::pin(future))
+    }
+}
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let inner = self.0.as_mut();
+        match catch_unwind(AssertUnwindSafe(|| inner.poll(cx))) {
+            Ok(polled) => polled.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_none_and_a_value_stays() {
+        assert_eq!(CatchPanic::new(async { panic!("planted") }).await, None::<()>);
+        assert_eq!(CatchPanic::new(async { 1 }).await, Some(1));
+    }
+}
