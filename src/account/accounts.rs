@@ -1,5 +1,7 @@
 //! Accounts: who may use the dashboard.
 
+use std::sync::atomic::Ordering;
+
 use crate::account::error::AccountError;
 use crate::account::{Accounts, password};
 use crate::store::AccountRow;
@@ -26,7 +28,14 @@ impl Accounts {
     /// # Errors
     /// When the database does not answer.
     pub async fn any(&self) -> Result<bool, AccountError> {
-        Ok(!self.shelf.accounts().await?.is_empty())
+        // Accounts are never removed: once there is one, nobody needs to ask again. So strangers
+        // cannot keep the database busy with the question.
+        if self.has_account.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let any = !self.shelf.accounts().await?.is_empty();
+        self.has_account.store(any, Ordering::Relaxed);
+        Ok(any)
     }
 
     /// Adds an account.
@@ -73,7 +82,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// The account of mail address and password. It takes as long when there is none.
+    /// The account of mail address and password. It takes as long when there is none. `network`
+    /// is a number that stands for where the try comes from.
     ///
     /// # Errors
     /// `WrongLogin` when they do not belong together, `TooManyTries` after too many tries.
@@ -81,15 +91,16 @@ impl Accounts {
         &self,
         email: &str,
         password: &str,
+        network: u64,
         now: u32,
     ) -> Result<Account, AccountError> {
         let email = normal_email(email).map_err(|_| AccountError::WrongLogin)?;
-        self.tries.count(&email, now)?;
+        self.tries.count(&email, network, now)?;
         let row = self.row_of(&email).await?;
         let stored = row.as_ref().map(|row| row.password.clone());
         let right = self.passwords.verify(password, stored).await?;
         let row = row.filter(|_| right).ok_or(AccountError::WrongLogin)?;
-        self.tries.forget(&email);
+        self.tries.forget(&email, network);
         Ok(account_of(row))
     }
 

@@ -3,9 +3,11 @@
 //! A login is a random token; the database holds its hash. It ends after 30 days, by logging out,
 //! or when the password changes. A login seen a moment ago is not asked for again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::OnceCell;
 
 use crate::account::accounts::Account;
 use crate::account::error::AccountError;
@@ -48,9 +50,10 @@ impl Accounts {
         &self,
         email: &str,
         password: &str,
+        network: u64,
         now: u32,
     ) -> Result<LoginToken, AccountError> {
-        let account = self.verify(email, password, now).await?;
+        let account = self.verify(email, password, network, now).await?;
         self.create_login(account, now).await
     }
 
@@ -72,7 +75,10 @@ impl Accounts {
             removed: 0,
             version: 1,
         };
+        let known = self.known.get(self).await?;
+        let hash = row.hash.clone();
         self.shelf.put_login(row).await?;
+        known.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
         Ok(LoginToken { token, max_age: LOGIN_SECONDS, account })
     }
 
@@ -87,6 +93,12 @@ impl Accounts {
         let hash = secret::stored(token);
         if let Some(account) = self.recent.get(&hash, now) {
             return Ok(Some(account));
+        }
+        // Only this process makes logins: what it does not know is nobody's, and is refused
+        // without asking the database, so that strangers cannot keep it busy.
+        let known = self.known.get(self).await?;
+        if !known.lock().unwrap_or_else(PoisonError::into_inner).contains(&hash) {
+            return Ok(None);
         }
         let rows = self.shelf.logins().await?;
         let found = rows.into_iter().find(|row| row.hash == hash && now < row.expires);
@@ -126,6 +138,21 @@ impl Accounts {
 
     async fn end_login(&self, row: LoginRow) -> Result<(), AccountError> {
         self.shelf.put_login(LoginRow { removed: 1, version: row.version + 1, ..row }).await
+    }
+}
+
+/// The hashes of all logins that were ever valid in this run; asked of the database once.
+#[derive(Default)]
+pub(super) struct KnownLogins(OnceCell<Mutex<HashSet<String>>>);
+
+impl KnownLogins {
+    async fn get(&self, accounts: &Accounts) -> Result<&Mutex<HashSet<String>>, AccountError> {
+        self.0
+            .get_or_try_init(|| async {
+                let rows = accounts.shelf.logins().await?;
+                Ok(Mutex::new(rows.into_iter().map(|row| row.hash).collect()))
+            })
+            .await
     }
 }
 

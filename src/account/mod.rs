@@ -25,9 +25,10 @@ mod tries;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use crate::account::logins::RecentLogins;
+use crate::account::logins::{KnownLogins, RecentLogins};
 use crate::account::password::Passwords;
 use crate::account::setup::Setup;
 use crate::account::shelf::Shelf;
@@ -50,6 +51,8 @@ pub struct Accounts {
     tries: Tries,
     setup: Setup,
     recent: RecentLogins,
+    known: KnownLogins,
+    has_account: AtomicBool,
     removals: Mutex<Vec<Removal>>,
     /// Held while rows are read and written, so that numbers and names stay unique.
     writing: tokio::sync::Mutex<()>,
@@ -68,6 +71,8 @@ impl Accounts {
             tries: Tries::new()?,
             setup: Setup::default(),
             recent: RecentLogins::default(),
+            known: KnownLogins::default(),
+            has_account: AtomicBool::new(false),
             removals: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
         })

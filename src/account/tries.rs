@@ -1,7 +1,9 @@
 //! Limits how often somebody may try to log in.
 //!
-//! Tries are counted for each mail address and for all together. Addresses are kept as a hash
-//! under a key of this process, at most for one window; nothing is written.
+//! Tries are counted for each mail address from each network, so that nobody can lock an owner
+//! out from elsewhere, and for each network. Both are kept as a hash under a key of this process,
+//! at most for one window; nothing is written. How many passwords are checked at a time is
+//! bounded by `password`.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,18 +12,17 @@ use crate::account::error::AccountError;
 
 /// Length of a window, in seconds.
 const WINDOW: u32 = 300;
-/// Tries for one mail address in a window.
+/// Tries for one mail address from one network in a window.
 const TRIES_EACH: u32 = 10;
-/// Tries for all together in a window: two hashes a second at most would be 600.
-const TRIES_ALL: u32 = 300;
-/// Mail addresses kept at a time; more than `TRIES_ALL` cannot come up in a window.
-const KEPT_MAX: usize = 2 * TRIES_ALL as usize;
+/// Tries from one network in a window.
+const TRIES_NETWORK: u32 = 60;
+/// Counts kept at a time; beyond it the ones that are over go, and if none is, all.
+const KEPT_MAX: usize = 10_000;
 
 /// Counts tries.
 pub(super) struct Tries {
     key: [u8; 32],
     counted: Mutex<HashMap<[u8; 32], Count>>,
-    all: Mutex<Count>,
 }
 
 #[derive(Clone, Copy)]
@@ -34,32 +35,41 @@ impl Tries {
     pub(super) fn new() -> Result<Self, AccountError> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|_| AccountError::Machine("no randomness"))?;
-        let all = Mutex::new(Count { since: 0, tries: 0 });
-        Ok(Self { key, counted: Mutex::default(), all })
+        Ok(Self { key, counted: Mutex::default() })
     }
 
-    /// Counts a try for a mail address.
+    /// Counts a try for a mail address from a network (a number that stands for it).
     ///
     /// # Errors
     /// When there were too many, with the seconds to wait.
-    pub(super) fn count(&self, email: &str, now: u32) -> Result<(), AccountError> {
-        let hash = *blake3::keyed_hash(&self.key, email.as_bytes()).as_bytes();
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.check(TRIES_ALL, now)?;
+    pub(super) fn count(&self, email: &str, network: u64, now: u32) -> Result<(), AccountError> {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if counted.len() >= KEPT_MAX {
             counted.retain(|_, count| !count.is_over(now));
+            if counted.len() >= KEPT_MAX {
+                counted.clear();
+            }
         }
-        let each = counted.entry(hash).or_insert(Count { since: now, tries: 0 });
-        each.check(TRIES_EACH, now)?;
-        each.tries += 1;
-        all.tries += 1;
+        for (hash, most) in
+            [(self.hash("", network), TRIES_NETWORK), (self.hash(email, network), TRIES_EACH)]
+        {
+            let count = counted.entry(hash).or_insert(Count { since: now, tries: 0 });
+            count.check(most, now)?;
+            count.tries += 1;
+        }
         Ok(())
     }
 
+    fn hash(&self, email: &str, network: u64) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&network.to_le_bytes());
+        hasher.update(email.as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
     /// Forgets the tries for a mail address, after the right password.
-    pub(super) fn forget(&self, email: &str) {
-        let hash = *blake3::keyed_hash(&self.key, email.as_bytes()).as_bytes();
+    pub(super) fn forget(&self, email: &str, network: u64) {
+        let hash = self.hash(email, network);
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash);
     }
 }
@@ -88,32 +98,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_address_does_not_use_up_the_tries_of_another() {
+    fn one_address_does_not_use_up_the_tries_of_another_or_of_another_network() {
         let tries = Tries::new().unwrap();
         for _ in 0..TRIES_EACH {
-            tries.count("a@example.com", 1000).unwrap();
+            tries.count("a@example.com", 1, 1000).unwrap();
         }
-        let error = tries.count("a@example.com", 1100).unwrap_err();
+        let error = tries.count("a@example.com", 1, 1100).unwrap_err();
         assert!(matches!(error, AccountError::TooManyTries { retry_after: 200 }), "{error}");
-        tries.count("b@example.com", 1100).unwrap();
-        tries.count("a@example.com", 1000 + WINDOW).unwrap();
+        tries.count("b@example.com", 1, 1100).unwrap();
+        tries.count("a@example.com", 2, 1100).unwrap();
+        tries.count("a@example.com", 1, 1000 + WINDOW).unwrap();
     }
 
     #[test]
-    fn the_right_password_forgets_the_tries() {
+    fn the_right_password_forgets_the_tries_for_its_address() {
         let tries = Tries::new().unwrap();
         for _ in 0..TRIES_EACH * 2 {
-            tries.count("a@example.com", 1000).unwrap();
-            tries.forget("a@example.com");
+            tries.count("a@example.com", 1, 1000).unwrap();
+            tries.forget("a@example.com", 1);
         }
     }
 
     #[test]
-    fn many_addresses_together_are_limited_and_forgotten() {
+    fn one_network_is_limited_and_others_are_not() {
         let tries = Tries::new().unwrap();
-        for n in 0..10_000 {
-            let refused = tries.count(&format!("{n}@example.com"), 1000 + n / 100).is_err();
-            assert_eq!(refused, n >= TRIES_ALL, "{n}");
+        for n in 0..TRIES_NETWORK * 2 {
+            let refused = tries.count(&format!("{n}@example.com"), 1, 1000).is_err();
+            assert_eq!(refused, n >= TRIES_NETWORK, "{n}");
         }
+        tries.count("a@example.com", 2, 1000).unwrap();
+    }
+
+    #[test]
+    fn the_table_stays_bounded() {
+        let tries = Tries::new().unwrap();
+        for network in 0..3 * KEPT_MAX as u64 {
+            tries.count("a@example.com", network, 1000).unwrap();
+        }
+        assert!(tries.counted.lock().unwrap().len() <= KEPT_MAX + 2);
     }
 }

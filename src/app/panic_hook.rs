@@ -48,8 +48,7 @@ mod tests {
         if std::env::args().any(|argument| argument == ROLE) {
             let log_lines = Captured::default();
             let writer = log_lines.clone();
-            let subscriber =
-                tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+            let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
             install();
             tracing::subscriber::with_default(subscriber, || {
                 drop(std::panic::catch_unwind(|| panic!("refused {CANARY}")));

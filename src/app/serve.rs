@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -88,6 +89,7 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
         sites,
         accounts: Arc::new(accounts),
         store: database.store.clone(),
+        limiter_key: tasks::random_key()?,
     }));
     let (shutdown, stopping) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -260,22 +262,35 @@ fn say(line: &str) -> Result<(), Fatal> {
     Ok(())
 }
 
+/// Raises the number of files the process may open to what the system allows, and says it.
+fn files_max() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "The number of open files could not be raised.");
+    }
+    let current = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(current).unwrap_or(usize::MAX)
+}
+
 fn start_servers(
     state: &Arc<State>,
     public: TcpListener,
     metrics: Option<TcpListener>,
     stopping: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
+    let capacity = listen::Capacity::new(files_max(), state.settings.trusted_proxies.clone());
     let own = Arc::clone(state);
     let handler = move |request, peer| router::public(Arc::clone(&own), request, peer);
-    let mut servers = vec![tokio::spawn(listen::run(public, handler, stopping.clone()))];
+    let mut servers =
+        vec![tokio::spawn(listen::run(public, capacity.clone(), handler, stopping.clone()))];
     if let Some(listener) = metrics {
         let own = Arc::clone(state);
         let handler = move |request, _| {
             let state = Arc::clone(&own);
             async move { router::metrics(&state, &request) }
         };
-        servers.push(tokio::spawn(listen::run(listener, handler, stopping.clone())));
+        servers.push(tokio::spawn(listen::run(listener, capacity, handler, stopping.clone())));
     }
     servers
 }

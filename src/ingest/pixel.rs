@@ -5,6 +5,8 @@
 
 use url::form_urlencoded;
 
+use std::borrow::Cow;
+
 use crate::ingest::payload::{
     ENGAGEMENT, PAGEVIEW, Payload, PayloadError, checked_name, error, page, sites,
 };
@@ -28,9 +30,13 @@ pub fn parse_pixel(query: &str, referer: Option<&[u8]>) -> Result<Payload, Paylo
             .find(|(name, value)| name == wanted && !value.trim().is_empty())
             .map(|(_, value)| value)
     };
-    if first("dnt").is_some_and(|value| value.trim().starts_with('1'))
-        || first("gpc").is_some_and(|value| value.trim() == "1")
-    {
+    // Any pair counts, also a second one: in doubt the visitor opted out.
+    let is_signal = |(name, value): (Cow<'_, str>, Cow<'_, str>)| match &*name {
+        "dnt" => value.trim().starts_with('1'),
+        "gpc" => value.trim() == "1",
+        _ => false,
+    };
+    if form_urlencoded::parse(query.as_bytes()).any(is_signal) {
         return Ok(Payload::opt_out());
     }
     let sites = sites(&first("site").ok_or(error("site", "can't be blank"))?)
@@ -97,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_query_may_opt_out() {
-        for query in ["dnt=1", "site=a.example&gpc=1", "dnt=1x&u=nonsense"] {
+        for query in ["dnt=1", "dnt=0&dnt=1", "site=a.example&gpc=1", "dnt=1x&u=nonsense"] {
             assert!(parse_pixel(query, None).ok().unwrap().opted_out(), "{query}");
         }
         assert!(

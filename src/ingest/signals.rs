@@ -28,11 +28,16 @@ pub struct Headers<'a> {
 }
 
 /// Whether the visitor asked not to be counted: a `DNT` value that begins with `1`, or a
-/// `Sec-GPC` value that is exactly `1`.
+/// `Sec-GPC` value that is exactly `1`. Several lines of a header that a proxy joined by commas
+/// are read as several values.
 #[must_use]
 pub fn opted_out(headers: &Headers<'_>) -> bool {
-    headers.dnt.iter().any(|value| value.trim_ascii().first() == Some(&b'1'))
-        || headers.sec_gpc.iter().any(|value| value.trim_ascii() == b"1")
+    values(&headers.dnt).any(|value| value.first() == Some(&b'1'))
+        || values(&headers.sec_gpc).any(|value| value == b"1")
+}
+
+fn values<'a>(lines: &'a [&'a [u8]]) -> impl Iterator<Item = &'a [u8]> {
+    lines.iter().flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
 /// Whether the browser fetches ahead of its user: nobody has seen the page, and maybe nobody will.
@@ -91,7 +96,8 @@ mod tests {
             (&[b"\t1 "], true),
             (&[b"0", b"1"], true),
             (&[b"1xyz"], false),
-            (&[b"1, 1"], false),
+            (&[b"1, 1"], true),
+            (&[b"0, 1"], true),
             (&[b"true"], false),
             (&[], false),
         ] {

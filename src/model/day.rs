@@ -50,7 +50,8 @@ impl Day {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let date: Date = text.parse().ok()?;
-        (text.len() == 10 && date >= jiff::civil::date(1970, 1, 1)).then(|| Self::from_date(date))
+        let known = jiff::civil::date(1970, 1, 1)..=jiff::civil::date(2149, 6, 6);
+        (text.len() == 10 && known.contains(&date)).then(|| Self::from_date(date))
     }
 
     /// The first instant of this day in `zone`, seconds since 1970 UTC.
@@ -106,6 +107,7 @@ mod tests {
         assert_eq!(Day::from_date(day.date()), day);
         assert_eq!(Day::parse("2026-13-01"), None);
         assert_eq!(Day::parse("26-1-1"), None);
+        assert_eq!(Day::parse("2150-01-01"), None);
     }
 
     #[test]

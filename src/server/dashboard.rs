@@ -1,5 +1,7 @@
 //! What the dashboard asks beside reports: who am I, log in, log out, add a site.
 
+use std::net::IpAddr;
+
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, SET_COOKIE};
 use hyper::{Request, StatusCode};
@@ -11,6 +13,7 @@ use crate::account::AccountError;
 use crate::model::{day, now};
 use crate::server::answer::{self, Answer};
 use crate::server::auth;
+use crate::server::collect;
 use crate::server::limit;
 use crate::server::query;
 use crate::server::state::State;
@@ -64,16 +67,21 @@ pub async fn me(state: &State, headers: &HeaderMap) -> Answer {
 }
 
 /// `POST /api/login`.
-pub async fn login(state: &State, request: Request<Incoming>) -> Answer {
-    answer_login(state, request).await.unwrap_or_else(|answer| answer)
+pub async fn login(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
+    answer_login(state, request, peer).await.unwrap_or_else(|answer| answer)
 }
 
-async fn answer_login(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
+async fn answer_login(
+    state: &State,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Result<Answer, Answer> {
     auth::own_page(state, request.headers())?;
+    let network = state.network(&collect::gather(request.headers()), peer);
     let form: LoginForm = form(request).await?;
     let login = state
         .accounts
-        .log_in(&form.email, &form.password, now())
+        .log_in(&form.email, &form.password, network, now())
         .await
         .map_err(|error| refuse(&error))?;
     let mut answer = answer::json(StatusCode::OK, &json!({ "email": login.account.email }));

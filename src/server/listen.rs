@@ -13,14 +13,22 @@ use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::server::answer::{self, Answer};
 use crate::server::panic::CatchPanic;
+use crate::server::patience::Patient;
+use crate::server::peers::Peers;
 
-/// Connections open at once; beyond it, new ones wait in the kernel's queue.
+/// Connections open at once, if the process may open as many files; beyond it, new ones wait in
+/// the kernel's queue.
 const CONNECTIONS_MAX: usize = 4096;
+/// Files kept free for everything else: spool, database, pages, the engine's watch.
+const FILES_RESERVED: usize = 256;
+/// One peer may hold this part of the connections, unless it is a trusted proxy.
+const PEER_SHARE: usize = 4;
 /// Time for a request's head to arrive, which also ends idle connections.
 const HEADER_TIME: Duration = Duration::from_secs(30);
 /// Header lines of one request.
@@ -32,14 +40,36 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// Pause after an accept error that concerns the whole process (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many connections a listener takes.
+#[derive(Debug, Clone)]
+pub struct Capacity {
+    connections: usize,
+    unlimited: Vec<IpNet>,
+}
+
+impl Capacity {
+    /// As many as `files_max`, the files the process may open, allows; peers in `trusted` may hold
+    /// all of them.
+    #[must_use]
+    pub fn new(files_max: usize, trusted: Vec<IpNet>) -> Self {
+        let connections = files_max.saturating_sub(FILES_RESERVED).clamp(64, CONNECTIONS_MAX);
+        Self { connections, unlimited: trusted }
+    }
+}
+
 /// Serves `listener` with `handler` until `shutdown` turns true, then lets open requests end.
-pub async fn run<H, F>(listener: TcpListener, handler: H, mut shutdown: watch::Receiver<bool>)
-where
+pub async fn run<H, F>(
+    listener: TcpListener,
+    capacity: Capacity,
+    handler: H,
+    mut shutdown: watch::Receiver<bool>,
+) where
     H: Fn(Request<Incoming>, SocketAddr) -> F + Send + Sync + 'static,
     F: Future<Output = Answer> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(capacity.connections));
+    let peers = Peers::new(capacity.connections / PEER_SHARE, capacity.unlimited);
     let graceful = GracefulShutdown::new();
     loop {
         let permit = tokio::select! {
@@ -54,11 +84,13 @@ where
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(kind = %error.kind(), "A connection could not be accepted.");
+                tracing::warn!(code = error.raw_os_error(), "A connection could not be accepted.");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
+        // A peer that holds too many connections gets no further one; its others go on.
+        let Some(seat) = peers.seat(peer.ip()) else { continue };
         // Answers are small: waiting to fill a packet only adds latency. A socket that refuses
         // the option still works.
         drop(stream.set_nodelay(true));
@@ -72,12 +104,12 @@ where
             .header_read_timeout(HEADER_TIME)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Patient::new(stream)), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // A broken connection is the client's affair: whatever it was answered stands.
             drop(connection.await);
-            drop(permit);
+            drop((permit, seat));
         });
     }
     drop(listener);

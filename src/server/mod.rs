@@ -5,6 +5,8 @@
 
 pub mod listen;
 pub mod panic;
+pub mod patience;
+pub mod peers;
 pub mod router;
 pub mod answer;
 pub mod limit;

@@ -1,6 +1,6 @@
 //! Where a request goes: a `match` on method and path, hot paths first.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -28,7 +28,7 @@ pub async fn public(state: Arc<State>, request: Request<Incoming>, peer: SocketA
         (&Method::GET | &Method::HEAD, "/health") => ops::health(),
         (&Method::GET | &Method::HEAD, "/ready") => ops::ready(&state),
         _ if path.len() > PATH_BYTES_MAX || state.settings.role == Role::Collect => not_found(),
-        (_, api) if api.starts_with("/api/") => api_route(&state, request).await,
+        (_, api) if api.starts_with("/api/") => api_route(&state, request, peer.ip()).await,
         (&Method::GET | &Method::HEAD, _) => page(&state, &request, &path),
         _ => not_allowed("GET"),
     }
@@ -45,14 +45,14 @@ pub fn metrics(state: &State, request: &Request<Incoming>) -> Answer {
     }
 }
 
-async fn api_route(state: &Arc<State>, request: Request<Incoming>) -> Answer {
+async fn api_route(state: &Arc<State>, request: Request<Incoming>, peer: IpAddr) -> Answer {
     let path = request.uri().path().to_owned();
     let segments: Vec<&str> = path.split('/').skip(2).collect();
     match (request.method(), segments.as_slice()) {
         (&Method::POST, ["v2", "query"]) => query::run(state, request).await,
         (&Method::GET, ["openapi.json"]) => ops::openapi(),
         (&Method::GET, ["me"]) => dashboard::me(state, request.headers()).await,
-        (&Method::POST, ["login"]) => dashboard::login(state, request).await,
+        (&Method::POST, ["login"]) => dashboard::login(state, request, peer).await,
         (&Method::POST, ["logout"]) => dashboard::logout(state, request.headers()).await,
         (&Method::GET, ["setup", token]) => setup::look(state, token),
         (&Method::POST, ["setup", token]) => {
@@ -72,6 +72,9 @@ async fn api_route(state: &Arc<State>, request: Request<Incoming>) -> Answer {
 
 fn page(state: &State, request: &Request<Incoming>, path: &str) -> Answer {
     let headers = request.headers();
+    if path.contains("..") {
+        return not_found();
+    }
     if let Some(asset) = path.strip_prefix('/').filter(|path| path.starts_with("assets/")) {
         return assets::asset(asset, headers);
     }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::account::Accounts;
 use crate::account::sites::Sites;
-use crate::ingest::{Agents, Context, Geo};
+use crate::ingest::{Agents, Context, Geo, Headers, Identity, address};
 use crate::keys::Keys;
 use crate::server::origin::PublicOrigin;
 use crate::server::outcomes::OutcomeCounts;
@@ -65,6 +65,8 @@ pub struct State {
     pub origin: PublicOrigin,
     /// The address it listens on, which the set-up link names.
     pub listening: PublicOrigin,
+    /// Random key of this run under which networks are counted.
+    limiter_key: [u8; 32],
     untrusted_proxy: Mutex<Option<IpAddr>>,
 }
 
@@ -88,6 +90,8 @@ pub struct Parts {
     pub accounts: Arc<Accounts>,
     /// See [`State`].
     pub store: Store,
+    /// 32 random bytes.
+    pub limiter_key: [u8; 32],
 }
 
 impl State {
@@ -107,6 +111,7 @@ impl State {
             outcomes: OutcomeCounts::default(),
             origin: PublicOrigin::default(),
             listening: PublicOrigin::default(),
+            limiter_key: parts.limiter_key,
             untrusted_proxy: Mutex::new(None),
         }
     }
@@ -115,6 +120,13 @@ impl State {
     #[must_use]
     pub fn ingest_context(&self) -> Context<'_> {
         Context { geo: &self.geo, agents: &self.agents, trusted: &self.settings.trusted_proxies }
+    }
+
+    /// A number that stands for the client's network during this run, for limits.
+    #[must_use]
+    pub fn network(&self, headers: &Headers<'_>, peer: IpAddr) -> u64 {
+        let resolved = address::resolve(peer, headers, &self.settings.trusted_proxies);
+        Identity::new(resolved.addr, b"").network(&self.limiter_key)
     }
 
     /// Counts a forwarded header from a peer that is not trusted. The peer itself is kept for the

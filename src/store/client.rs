@@ -8,6 +8,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use clickhouse::{Client, Compression};
+use tokio::sync::Semaphore;
 
 use crate::store::error::StoreError;
 use crate::store::{Access, Credentials};
@@ -16,6 +17,16 @@ use crate::store::{Access, Credentials};
 const PING_LIMIT: Duration = Duration::from_secs(5);
 /// How long a statement other than a bulk insert may take; the reader's own limit is 30 s.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(90);
+
+/// How long reading a few rows of settings may take.
+const ROWS_LIMIT: Duration = Duration::from_secs(10);
+/// Statements other than inserts of events that run at a time: the embedded engine has little
+/// memory, and a flood of questions must not end it.
+const AT_ONCE: usize = 12;
+/// How long one of them waits for its turn.
+const TURN_LIMIT: Duration = Duration::from_secs(5);
+
+static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// The clients of the four users.
 pub(super) struct Clients {
@@ -64,9 +75,24 @@ pub(super) async fn within<T: Send + 'static>(
     task.await.unwrap_or(Err(StoreError::BadAnswer("the request was cut off")))
 }
 
+/// As [`within`], and at most [`AT_ONCE`] of them run; the others wait their turn for a while.
+pub(super) async fn in_turn<T: Send + 'static>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let turn = tokio::time::timeout(TURN_LIMIT, TURNS.acquire()).await;
+    let Ok(Ok(turn)) = turn else { return Err(StoreError::Unreachable) };
+    within(limit, async move {
+        let done = work.await;
+        drop(turn);
+        done
+    })
+    .await
+}
+
 /// Runs a statement without a result.
 pub(super) async fn execute(query: clickhouse::query::Query) -> Result<(), StoreError> {
-    within(STATEMENT_LIMIT, async move { Ok(query.execute().await?) }).await
+    in_turn(STATEMENT_LIMIT, async move { Ok(query.execute().await?) }).await
 }
 
 /// Runs a statement and reads its rows; once more when the connection broke before the answer.
@@ -75,9 +101,9 @@ where
     T: clickhouse::RowOwned + clickhouse::RowRead + Send + 'static,
 {
     let again = query.clone();
-    match within(STATEMENT_LIMIT, async move { Ok(query.fetch_all::<T>().await?) }).await {
+    match in_turn(ROWS_LIMIT, async move { Ok(query.fetch_all::<T>().await?) }).await {
         Err(error) if error.is_broken_connection() => {
-            within(STATEMENT_LIMIT, async move { Ok(again.fetch_all::<T>().await?) }).await
+            in_turn(ROWS_LIMIT, async move { Ok(again.fetch_all::<T>().await?) }).await
         }
         answer => answer,
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::model::Day;
 use crate::store::Store;
-use crate::store::client::within;
+use crate::store::client::in_turn;
 use crate::store::error::StoreError;
 
 /// Longest answer, in bytes.
@@ -73,9 +73,9 @@ async fn fetch(
         query = bind(query, name, value);
     }
     let again = query.clone();
-    match within(LIMIT, read(query)).await {
+    match in_turn(LIMIT, read(query)).await {
         // A connection that the server closed while it was idle: reading twice does no harm.
-        Err(error) if error.is_broken_connection() => within(LIMIT, read(again)).await,
+        Err(error) if error.is_broken_connection() => in_turn(LIMIT, read(again)).await,
         answer => answer,
     }
 }

@@ -29,7 +29,10 @@ pub fn check(filter: &str) -> Result<(), FilterError> {
 /// # Errors
 /// When the filter cannot be parsed.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), FilterError> {
-    let env = EnvFilter::try_new(filter).map_err(|_| FilterError(filter.to_owned()))?;
+    check(filter)?;
+    // The database client logs ClickHouse's own words at debug level, which can quote values.
+    let env = EnvFilter::try_new(format!("{filter},clickhouse=off"))
+        .map_err(|_| FilterError(filter.to_owned()))?;
     let builder = tracing_subscriber::fmt().with_env_filter(env).with_writer(std::io::stderr);
     let installed = match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),

@@ -150,7 +150,7 @@ async fn a_key_holds_through_its_last_day_and_its_use_is_noted() {
 async fn a_login_holds_until_it_ends() {
     let room = room();
     room.accounts.add(" Jo@Example.com", GOOD, "owner", NOON).await.unwrap();
-    let login = room.accounts.log_in("jo@example.com", GOOD, NOON).await.ok().unwrap();
+    let login = room.accounts.log_in("jo@example.com", GOOD, 7, NOON).await.ok().unwrap();
     let who = |at: u32| {
         let (accounts, token) = (&room.accounts, login.token.clone());
         async move { accounts.who(&token, at).await.unwrap().map(|account| account.email) }
@@ -169,9 +169,10 @@ async fn a_login_holds_until_it_ends() {
 async fn a_wrong_password_and_an_unknown_address_look_the_same() {
     let room = room();
     room.accounts.add("jo@example.com", GOOD, "owner", NOON).await.unwrap();
-    let wrong = refused(room.accounts.verify("jo@example.com", "wrong horse battery", NOON).await);
-    let unknown = refused(room.accounts.verify("no@example.com", GOOD, NOON).await);
-    let no_address = refused(room.accounts.verify("jo", GOOD, NOON).await);
+    let wrong =
+        refused(room.accounts.verify("jo@example.com", "wrong horse battery", 7, NOON).await);
+    let unknown = refused(room.accounts.verify("no@example.com", GOOD, 7, NOON).await);
+    let no_address = refused(room.accounts.verify("jo", GOOD, 7, NOON).await);
     assert_eq!(wrong.to_string(), unknown.to_string());
     assert_eq!(wrong.to_string(), no_address.to_string());
 }
@@ -180,12 +181,12 @@ async fn a_wrong_password_and_an_unknown_address_look_the_same() {
 async fn a_changed_password_ends_logins() {
     let room = room();
     room.accounts.add("jo@example.com", GOOD, "owner", NOON).await.unwrap();
-    let login = room.accounts.log_in("jo@example.com", GOOD, NOON).await.ok().unwrap();
+    let login = room.accounts.log_in("jo@example.com", GOOD, 7, NOON).await.ok().unwrap();
     assert!(room.accounts.who(&login.token, NOON).await.unwrap().is_some());
     room.accounts.change_password("jo@example.com", "another good one", NOON).await.unwrap();
     assert!(room.accounts.who(&login.token, NOON).await.unwrap().is_none());
-    assert!(room.accounts.verify("jo@example.com", GOOD, NOON).await.is_err());
-    assert!(room.accounts.verify("jo@example.com", "another good one", NOON).await.is_ok());
+    assert!(room.accounts.verify("jo@example.com", GOOD, 7, NOON).await.is_err());
+    assert!(room.accounts.verify("jo@example.com", "another good one", 7, NOON).await.is_ok());
 }
 
 #[tokio::test]
