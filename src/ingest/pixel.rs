@@ -3,9 +3,9 @@
 //! The page is `u` or the `Referer`. With a campaign and no page it is a mail: such an event
 //! carries no token. `dnt=1` and `gpc=1` opt out, and then nothing is kept.
 
-use url::form_urlencoded;
-
 use std::borrow::Cow;
+
+use url::form_urlencoded;
 
 use crate::ingest::payload::{
     ENGAGEMENT, PAGEVIEW, Payload, PayloadError, checked_name, error, page, sites,

@@ -27,7 +27,8 @@
 //!   entry page passes these filters too. All are rounded half up; without a visit they are 0.
 //! - A **dimension** sorts selected events by their value: every row is what a filter for that
 //!   value would give, a visit counts once in each row that one of its selected events reaches,
-//!   and in a row of `event:page` the bounce rate is that of visits that entered there.
+//!   and in a row of `event:page` the bounce rate is that of the visits that entered there (a
+//!   visit without a pageview entered nowhere).
 //!   `event:name` cannot be combined with the three ratios.
 //! - **`time:hour`**: the stored hour, counted from the day's first instant. Visitors, pageviews and
 //!   events count in the hour of the event; visits and their ratios in the hour in which the visit
@@ -47,12 +48,14 @@
 //!   takes out of what the others select, and for a value that fewer than `k` visitors reach among
 //!   several values of one filter.
 //! - Filters on two or more dimensions are a combination: when those on one dimension alone select
-//!   1 to `k` − 1 visitors, nothing is answered, totals neither, whatever the others say.
+//!   1 to `k` − 1 visitors, leave so few out by `is_not`, or name a value that so few reach, nothing
+//!   is answered, totals neither, whatever the others say.
 //! - Region and city, and all dimensions of a list of two or more (days left out), show a value
 //!   only when at least `k` selected visitors have it. A list of one unprotected dimension, when
 //!   filters use another dimension, shows a value only when at least `k` visitors of the site and
 //!   range have it, filters aside. All other rows are one row "(other)", computed as one group; if
-//!   fewer than `k` visitors were in it, the smallest shown value joins it.
+//!   fewer than `k` visitors were in it, the smallest shown value joins it. With filters, this is
+//!   settled first for each dimension by itself on all visitors of the site and range.
 //! - With `time:day` every day is held to this by itself: a day that would be withheld alone is
 //!   one row (day, "(other)").
 
@@ -62,8 +65,6 @@ mod response;
 mod sql;
 mod threshold;
 mod visits;
-
-use std::future::Future;
 
 use serde_json::Value;
 
@@ -75,7 +76,6 @@ use crate::report::query::Metric;
 use crate::report::query::Operator;
 use crate::report::query::Query;
 use crate::report::threshold::Answer;
-use crate::report::threshold::Basis;
 use crate::report::threshold::Guard;
 use crate::report::threshold::Hiding;
 use crate::report::threshold::Other;
@@ -167,7 +167,7 @@ async fn release(
     guard: &Guard,
     reader: &impl Reader,
 ) -> Result<Released<Answer>, ReportError> {
-    let mut hiding = guard.open();
+    let mut hiding = guard.open(query);
     if guard.needs_sets() {
         let days = read(reader, sql::sets(query), sets_of).await?;
         let rare = match sql::named_values(query, guard.k()) {
@@ -204,19 +204,18 @@ async fn fill_up(
     hiding: &mut Hiding,
     reader: &impl Reader,
 ) -> Result<(), ReportError> {
-    for basis in hiding.bases() {
+    for pass in hiding.passes() {
         if !hiding.is_needed() {
             return Ok(());
         }
-        let filtered = *basis == Basis::Selected;
-        let others = read(reader, sql::other(query, hiding, filtered), other_of).await?;
+        let during = hiding.during(&pass);
+        let others = read(reader, sql::other(query, &pass, &during), other_of).await?;
         let short = hiding.short(others);
         if short.is_empty() {
             continue;
         }
-        let list = query.list_dimensions();
-        let smallest = |row: &[Value]| smallest_of(&list, row);
-        let smallest = read(reader, sql::smallest(query, hiding, filtered), smallest).await?;
+        let smallest = |row: &[Value]| smallest_of(&pass.dimensions, row);
+        let smallest = read(reader, sql::smallest(query, &pass, &during), smallest).await?;
         hiding.join(short, &smallest);
     }
     Ok(())
@@ -250,7 +249,7 @@ async fn has_events(
 
 /// Whether a filter of several values names one that few visitors reach.
 fn rare(query: &Query, counts: &[(u64, u64)]) -> Option<Withheld> {
-    let (index, _) = counts.iter().find(|(_, rare)| *rare > 0)?;
+    let (index, _) = counts.iter().filter(|(_, rare)| *rare > 0).min()?;
     let filter = query.asked.filters.get(usize::try_from(*index).ok()?)?;
     Some(match filter.operator {
         Operator::Is => Withheld::FewVisitors,

@@ -12,8 +12,9 @@ use crate::model::day::locate;
 
 /// Days of the longest range; well beyond the longest retention (25 months).
 pub(crate) const MAX_RANGE_DAYS: u32 = 1_830;
-/// Days of the longest range that may be broken down by hour (10,000 rows are 416 days).
-pub(crate) const MAX_HOUR_DAYS: u32 = 366;
+/// Days of the longest range by hour (10,000 rows are 416 days), or by day and another dimension
+/// (each day may bind a value of its own, and bound values travel in a URL of at most 1 MiB).
+pub(crate) const MAX_FINE_DAYS: u32 = 366;
 /// Seconds that "realtime" looks back.
 pub(crate) const REALTIME_SECONDS: u32 = 300;
 /// Seconds that an event may be ahead of the clock; decides which days "realtime" reads.

@@ -103,3 +103,56 @@ fn echo(query: &Query, site: &Site) -> Value {
         "pagination": { "limit": asked.limit, "offset": asked.offset },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::query::tests::query;
+    use crate::report::query::tests::site;
+    use crate::report::threshold::Guard;
+
+    fn row(other: bool, dimensions: &[&str], metrics: &[u64]) -> Row {
+        let dimensions = dimensions.iter().map(|value| (*value).to_owned()).collect();
+        Row { other, dimensions, metrics: metrics.to_vec() }
+    }
+
+    #[test]
+    fn an_answer_has_rows_meta_and_the_query_as_understood() {
+        let asked = json!({ "metrics": ["visitors", "views_per_visit"],
+            "dimensions": ["time:day", "visit:city"], "include": { "total_rows": true } });
+        let query = query(&asked).unwrap();
+        let guard = Guard::new(5, &query);
+        let day = "2026-11-20";
+        let rows = vec![row(false, &[day, "Munich"], &[9, 130]), row(true, &[day, ""], &[6, 200])];
+        let released = guard.release(&guard.open(&query), rows, 2, 6);
+        let json: Value = serde_json::from_slice(&answer(&query, &site(), &released)).unwrap();
+        assert_eq!(
+            json["results"],
+            json!([
+                { "dimensions": [day, "Munich"], "metrics": [9, 1.3] },
+                { "dimensions": [day, "(other)"], "metrics": [6, 2.0] },
+            ])
+        );
+        assert_eq!(
+            json["meta"],
+            json!({ "threshold": 5, "threshold_off": false,
+            "withheld": null, "withheld_visitors": 6, "total_rows": 2 })
+        );
+        assert_eq!(
+            json["query"]["date_range"],
+            json!(["2026-11-15T00:00:00+01:00", "2026-11-21T23:59:59+01:00"])
+        );
+        assert_eq!(json["query"]["order_by"][0], json!(["time:day", "asc"]));
+    }
+
+    #[test]
+    fn a_threshold_of_one_is_said() {
+        let query = query(&json!({ "dimensions": ["time:day"],
+            "include": { "time_labels": true } }))
+        .unwrap();
+        let released = Guard::new(1, &query).withhold(None, 0);
+        let json: Value = serde_json::from_slice(&answer(&query, &site(), &released)).unwrap();
+        assert_eq!(json["meta"]["threshold_off"], json!(true));
+        assert_eq!(json["meta"]["time_labels"].as_array().unwrap().len(), 7);
+    }
+}

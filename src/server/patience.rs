@@ -16,6 +16,7 @@ const WRITE_STALL: Duration = Duration::from_secs(20);
 /// A stream that fails a write which makes no progress.
 pub struct Patient {
     stream: TcpStream,
+    limit: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -23,7 +24,7 @@ impl Patient {
     /// Guards `stream`.
     #[must_use]
     pub const fn new(stream: TcpStream) -> Self {
-        Self { stream, stalled: None }
+        Self { stream, limit: WRITE_STALL, stalled: None }
     }
 
     /// Lets a ready result pass and starts, or checks, the clock of one that waits.
@@ -36,7 +37,8 @@ impl Patient {
             self.stalled = None;
             return polled;
         }
-        let clock = self.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL)));
+        let limit = self.limit;
+        let clock = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(clock.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -105,8 +107,8 @@ mod tests {
         let mut read = [0; 5];
         client.read_exact(&mut read).await.unwrap();
         assert_eq!(&read, b"hello");
-        // From here on time is the test's: nobody reads, so the clock of the write runs out.
-        tokio::time::pause();
+        // From here on nobody reads, so the clock of the write runs out.
+        stream.limit = Duration::from_millis(50);
         let endless = vec![0_u8; 64 * 1024];
         let error = loop {
             if let Err(error) = stream.write_all(&endless).await {

@@ -6,13 +6,14 @@
 pub(crate) mod dimension;
 pub(crate) mod error;
 pub(crate) mod filter;
+pub(crate) mod json;
 pub(crate) mod metric;
 pub(crate) mod raw;
 
 use crate::model::Site;
 use crate::model::SiteId;
 use crate::report::range::DateRange;
-use crate::report::range::MAX_HOUR_DAYS;
+use crate::report::range::MAX_FINE_DAYS;
 use crate::report::range::Span;
 
 pub(crate) use dimension::Dimension;
@@ -95,13 +96,18 @@ pub(crate) fn check(mut asked: RawQuery, site: &Site, now: u32) -> Result<Query,
             return Err(QueryError::of_text("dimensions", &sent, allowed));
         }
     }
-    if asked.dimensions.contains(&Dimension::Hour) && span.days() > MAX_HOUR_DAYS {
-        let sent = format!("{} days with the dimension time:hour", span.days());
-        let allowed = format!("at most {MAX_HOUR_DAYS} days, or time:day");
+    asked.order_by = complete_order(&asked);
+    let query = Query { site: site.id, span, asked };
+    let is_fine = query.asked.dimensions.contains(&Dimension::Hour)
+        || (query.by_day() && !query.list_dimensions().is_empty());
+    if is_fine && span.days() > MAX_FINE_DAYS {
+        let sent = format!("{} days", span.days());
+        let allowed = format!(
+            "at most {MAX_FINE_DAYS} days with time:hour, or with time:day and another dimension"
+        );
         return Err(QueryError::of_text("date_range", &sent, &allowed));
     }
-    asked.order_by = complete_order(&asked);
-    Ok(Query { site: site.id, span, asked })
+    Ok(query)
 }
 
 /// The order asked for, or times and then the first metric; then every dimension.
@@ -120,4 +126,75 @@ fn complete_order(asked: &RawQuery) -> Vec<Order> {
         }
     }
     orders
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::model::day::zone;
+    use serde_json::Value;
+    use serde_json::json;
+
+    pub(crate) fn site() -> Site {
+        Site {
+            id: SiteId(7),
+            domain: "a.example".to_owned(),
+            timezone: "Europe/Berlin".to_owned(),
+            zone: zone("Europe/Berlin").unwrap(),
+            hostnames: Vec::new(),
+            threshold: None,
+            created: 1_780_000_000,
+        }
+    }
+
+    /// A checked query on 2026-11-22 in Berlin.
+    pub(crate) fn query(parts: &Value) -> Result<Query, QueryError> {
+        let mut body =
+            json!({ "site_id": "a.example", "metrics": ["visitors"], "date_range": "7d" });
+        for (key, value) in parts.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        check(parse(body.to_string().as_bytes())?, &site(), 1_795_303_800)
+    }
+
+    fn order(parts: &Value) -> Vec<(&'static str, bool)> {
+        let query = query(parts).unwrap();
+        query.asked.order_by.iter().map(|order| (order.key.name(), order.descending)).collect()
+    }
+
+    #[test]
+    fn the_order_is_complete_so_that_pages_do_not_overlap() {
+        assert_eq!(
+            order(&json!({ "dimensions": ["visit:source", "time:day"] })),
+            [("time:day", false), ("visitors", true), ("visit:source", false)]
+        );
+        assert_eq!(
+            order(&json!({ "dimensions": ["event:page"], "order_by": [["visitors", "asc"]] })),
+            [("visitors", false), ("event:page", false)]
+        );
+    }
+
+    #[test]
+    fn what_has_no_meaning_together_is_refused() {
+        for (parts, field) in [
+            (json!({ "metrics": ["bounce_rate"], "dimensions": ["event:name"] }), "metrics"),
+            (json!({ "metrics": ["visits"], "date_range": "realtime" }), "metrics"),
+            (json!({ "date_range": "realtime", "dimensions": ["time:hour"] }), "dimensions"),
+            (
+                json!({ "date_range": ["2025-01-01", "2026-05-01"], "dimensions": ["time:hour"] }),
+                "date_range",
+            ),
+        ] {
+            assert_eq!(query(&parts).expect_err(&parts.to_string()).field, field);
+        }
+        query(&json!({ "metrics": ["bounce_rate"], "dimensions": ["event:page"] })).unwrap();
+    }
+
+    #[test]
+    fn a_day_alone_makes_no_list() {
+        let chart = query(&json!({ "dimensions": ["time:day"] })).unwrap();
+        assert!(chart.by_day() && chart.list_dimensions().is_empty());
+        let hours = query(&json!({ "dimensions": ["time:hour"] })).unwrap();
+        assert_eq!(hours.list_dimensions(), [Dimension::Hour]);
+    }
 }

@@ -11,6 +11,11 @@ use crate::report::query::dimension::Dimension;
 use crate::report::query::error::QueryError;
 use crate::report::query::filter::Filter;
 use crate::report::query::filter::Operator;
+use crate::report::query::json::list;
+use crate::report::query::json::names;
+use crate::report::query::json::object;
+use crate::report::query::json::required;
+use crate::report::query::json::text;
 use crate::report::query::metric::Metric;
 use crate::report::range::DateRange;
 use crate::report::range::MAX_RANGE_DAYS;
@@ -23,6 +28,8 @@ const MAX_FILTERS: usize = 16;
 const MAX_VALUES: usize = 100;
 /// Bytes of one value of a filter; paths are shorter.
 const MAX_VALUE_BYTES: usize = 2_000;
+/// Bytes of all values of all filters; bound values travel in a URL.
+const MAX_FILTER_BYTES: usize = 32 * 1024;
 /// Rows of one answer, and their number when the query does not say.
 const MAX_ROWS: u64 = 10_000;
 /// Rows that may be skipped.
@@ -140,20 +147,6 @@ fn dimensions(object: &Map<String, Value>) -> Result<Vec<Dimension>, QueryError>
     Ok(found)
 }
 
-fn names<T: PartialEq>(
-    field: &str,
-    sent: &Value,
-    allowed: &str,
-    find: fn(&str) -> Option<T>,
-) -> Result<Vec<T>, QueryError> {
-    let mut found = Vec::new();
-    for item in list(field, sent, allowed)? {
-        let known = item.as_str().and_then(find).filter(|known| !found.contains(known));
-        found.push(known.ok_or_else(|| QueryError::new(field, item, allowed))?);
-    }
-    Ok(found)
-}
-
 fn range(sent: &Value) -> Result<DateRange, QueryError> {
     let wrong = || QueryError::new("date_range", sent, &DateRange::allowed());
     if let Some(name) = sent.as_str() {
@@ -181,11 +174,17 @@ fn filters(object: &Map<String, Value>) -> Result<Vec<Filter>, QueryError> {
     if items.len() > MAX_FILTERS {
         return Err(QueryError::new("filters", sent, &allowed));
     }
-    items
-        .iter()
-        .enumerate()
+    let named = items.iter().enumerate();
+    let filters: Vec<Filter> = named
         .map(|(index, item)| filter(&format!("filters[{index}]"), item))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    let bytes: usize = filters.iter().flat_map(|one| &one.values).map(String::len).sum();
+    if bytes > MAX_FILTER_BYTES {
+        let sent = format!("values of {bytes} bytes together");
+        let allowed = format!("values of at most {MAX_FILTER_BYTES} bytes together");
+        return Err(QueryError::of_text("filters", &sent, &allowed));
+    }
+    Ok(filters)
 }
 
 fn filter(field: &str, sent: &Value) -> Result<Filter, QueryError> {
@@ -273,37 +272,104 @@ fn pagination(parent: &Map<String, Value>) -> Result<(u64, u64), QueryError> {
     Ok((number("limit", 1, MAX_ROWS, MAX_ROWS)?, number("offset", 0, MAX_OFFSET, 0)?))
 }
 
-fn required<'a>(
-    object: &'a Map<String, Value>,
-    field: &str,
-    allowed: &str,
-) -> Result<&'a Value, QueryError> {
-    object.get(field).ok_or_else(|| QueryError::missing(field, allowed))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
 
-fn text<'a>(field: &str, sent: &'a Value) -> Result<&'a str, QueryError> {
-    let allowed = "the domain of a site";
-    sent.as_str()
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| QueryError::new(field, sent, allowed))
-}
+    fn good() -> Value {
+        json!({ "site_id": "a.example", "metrics": ["visitors"], "date_range": "7d" })
+    }
 
-fn list<'a>(field: &str, sent: &'a Value, allowed: &str) -> Result<&'a [Value], QueryError> {
-    Ok(sent.as_array().ok_or_else(|| QueryError::new(field, sent, allowed))?.as_slice())
-}
+    fn with(key: &str, value: Value) -> Result<RawQuery, QueryError> {
+        let mut body = good();
+        body[key] = value;
+        parse(body.to_string().as_bytes())
+    }
 
-fn object<'a>(
-    field: &str,
-    sent: &'a Value,
-    keys: &[&str],
-) -> Result<&'a Map<String, Value>, QueryError> {
-    let allowed = format!("a JSON object with the keys {}", keys.join(", "));
-    let object = sent.as_object().ok_or_else(|| QueryError::new(field, sent, &allowed))?;
-    match object.keys().find(|key| !keys.contains(&key.as_str())) {
-        None => Ok(object),
-        Some(key) => {
-            let field = if field.is_empty() { key.clone() } else { format!("{field}.{key}") };
-            Err(QueryError::of_text(&field, &format!("the unknown key {key:?}"), &allowed))
+    #[test]
+    fn the_least_query_has_all_defaults() {
+        let query = parse(good().to_string().as_bytes()).unwrap();
+        assert_eq!(query.site_id(), "a.example");
+        assert_eq!((query.limit, query.offset), (10_000, 0));
+        assert!(query.dimensions.is_empty() && query.filters.is_empty());
+    }
+
+    #[test]
+    fn an_error_names_the_field_what_was_sent_and_what_is_allowed() {
+        let error = with("metrics", json!(["visitor"])).unwrap_err();
+        assert_eq!(error.field, "metrics");
+        assert_eq!(error.sent, "\"visitor\"");
+        assert!(error.allowed.contains("visitors, visits"));
+        assert!(error.message.starts_with("metrics: \"visitor\" was sent; allowed: a list"));
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_refused_by_field() {
+        let long = "x".repeat(MAX_VALUE_BYTES + 1);
+        let many: Vec<Value> = (0..17).map(|_| json!(["is", "event:page", ["/"]])).collect();
+        for (key, value, field) in [
+            ("colour", json!(1), "colour"),
+            ("site_id", json!(7), "site_id"),
+            ("site_id", json!(""), "site_id"),
+            ("metrics", json!([]), "metrics"),
+            ("metrics", json!("visitors"), "metrics"),
+            ("metrics", json!(["visitors", "visitors"]), "metrics"),
+            ("date_range", json!("24h"), "date_range"),
+            ("date_range", json!(["2026-05-02", "2026-05-01"]), "date_range"),
+            ("date_range", json!(["2026-05-01"]), "date_range"),
+            ("date_range", json!(["2026-5-1", "2026-05-02"]), "date_range"),
+            ("date_range", json!(["1990-01-01", "2026-05-02"]), "date_range"),
+            ("dimensions", json!(["event:path"]), "dimensions"),
+            ("dimensions", json!(["visit:city", "visit:city"]), "dimensions"),
+            ("filters", json!(many), "filters"),
+            ("filters", json!({}), "filters"),
+            ("filters", json!([["is", "event:page"]]), "filters[0]"),
+            ("filters", json!([["contains", "event:page", ["/"]]]), "filters[0]"),
+            ("filters", json!([["is", "time:day", ["2026-05-01"]]]), "filters[0]"),
+            ("filters", json!([["is", "event:page", []]]), "filters[0]"),
+            ("filters", json!([["is", "event:page", [long]]]), "filters[0]"),
+            ("filters", json!([["is", "event:page", "/"]]), "filters[0]"),
+            ("filters", json!([["is", "event:page", ["/"], {}]]), "filters[0]"),
+            ("order_by", json!([["visits", "asc"]]), "order_by"),
+            ("order_by", json!([["visitors", "up"]]), "order_by"),
+            ("include", json!({ "imports": true }), "include.imports"),
+            ("include", json!({ "total_rows": 1 }), "include.total_rows"),
+            ("pagination", json!({ "limit": 0 }), "pagination.limit"),
+            ("pagination", json!({ "limit": 10_001 }), "pagination.limit"),
+            ("pagination", json!({ "offset": -1 }), "pagination.offset"),
+        ] {
+            let error = with(key, value.clone()).expect_err(&format!("{key} {value}"));
+            assert_eq!(error.field, field, "{key} {value}: {error}");
+        }
+    }
+
+    #[test]
+    fn values_must_fit_into_a_url_together() {
+        let values: Vec<String> = (0..20).map(|n| format!("{n:02}{}", "x".repeat(1_900))).collect();
+        let error = with("filters", json!([["is", "event:page", values]])).unwrap_err();
+        assert_eq!(error.field, "filters");
+        assert!(error.message.contains("32768 bytes"), "{error}");
+    }
+
+    #[test]
+    fn missing_fields_and_broken_text_are_named() {
+        assert_eq!(parse(b"{}").unwrap_err().field, "metrics");
+        let error = parse(b"{\"site_id\": ").unwrap_err();
+        assert_eq!(error.field, "");
+        assert!(error.message.starts_with("the query: text that is not JSON"));
+    }
+
+    #[test]
+    fn an_empty_filter_value_means_the_label() {
+        let query = with("filters", json!([["is", "visit:source", [""]]])).unwrap();
+        assert_eq!(query.filters[0].values, ["Direct / None"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_bring_it_down(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            let _refused = parse(&body);
         }
     }
 }

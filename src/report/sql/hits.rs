@@ -243,7 +243,7 @@ impl Keys {
 
     fn entry_counts(&self) -> String {
         if self.by_page {
-            format!("entry_matches AND {} = {}", self.of_x, self.of_entry)
+            format!("entry_matches AND views > 0 AND {} = {}", self.of_x, self.of_entry)
         } else {
             "entry_matches".to_owned()
         }
@@ -287,8 +287,8 @@ fn hidden_days(shape: &Shape<'_>) -> Vec<String> {
     if hiding.hides_all() {
         hidden.push("1".to_owned());
     }
-    if !hiding.days().is_empty() {
-        hidden.push("has({few_days:Array(String)}, toString(day))".to_owned());
+    if hiding.open_days().is_some() {
+        hidden.push("NOT has({open_days:Array(String)}, toString(day))".to_owned());
     }
     hidden
 }

@@ -14,7 +14,9 @@ use crate::report::query::Key;
 use crate::report::query::Metric;
 use crate::report::query::Query;
 use crate::report::sql::hits::Shape;
+use crate::report::threshold::Basis;
 use crate::report::threshold::Hiding;
+use crate::report::threshold::Pass;
 use crate::store::Param;
 use crate::store::Statement;
 
@@ -49,9 +51,13 @@ pub(crate) fn named_values(query: &Query, k: u32) -> Option<Statement> {
 }
 
 /// What "(other)" would hold: day (or an empty text), visitors who count for groups, events.
-pub(crate) fn other(query: &Query, hiding: &Hiding, filtered: bool) -> Statement {
-    let dimensions = query.list_dimensions();
-    let shape = Shape { dimensions: &dimensions, filtered, visits: false, hiding: Some(hiding) };
+pub(crate) fn other(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement {
+    let shape = Shape {
+        dimensions: &pass.dimensions,
+        filtered: pass.basis == Basis::Selected,
+        visits: false,
+        hiding: Some(hiding),
+    };
     let sql = format!(
         "SELECT {} AS part, uniqExactIf((day, visitor), visitor != 0 AND by_key = 0), count() \
          FROM ({}) WHERE o = 1 GROUP BY part",
@@ -61,14 +67,18 @@ pub(crate) fn other(query: &Query, hiding: &Hiding, filtered: bool) -> Statement
     Statement { sql, params: params(query, None, Some(hiding)) }
 }
 
-/// The smallest shown value of each part: day (or an empty text), number of the dimension in the
-/// list, key.
-pub(crate) fn smallest(query: &Query, hiding: &Hiding, filtered: bool) -> Statement {
-    let values = query.list_dimensions().into_iter().enumerate();
+/// The smallest shown value of each part: day (or an empty text), place of the dimension in the
+/// pass, key.
+pub(crate) fn smallest(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement {
+    let values = pass.dimensions.iter().copied().enumerate();
     let parts: Vec<String> = values
         .map(|(index, dimension)| {
-            let shape =
-                Shape { dimensions: &[dimension], filtered, visits: false, hiding: Some(hiding) };
+            let shape = Shape {
+                dimensions: &[dimension],
+                filtered: pass.basis == Basis::Selected,
+                visits: false,
+                hiding: Some(hiding),
+            };
             let key = expression::key(dimension, "d0", query.by_day());
             format!(
                 "SELECT {} AS part, {index} AS place, {key} AS released, \
@@ -193,8 +203,8 @@ fn params(query: &Query, k: Option<u32>, hiding: Option<&Hiding>) -> Vec<(String
         params.push(("k".to_owned(), Param::U64(u64::from(k))));
     }
     let Some(hiding) = hiding else { return params };
-    if !hiding.days().is_empty() {
-        params.push(("few_days".to_owned(), Param::StrArray(hiding.days().to_vec())));
+    if let Some(days) = hiding.open_days() {
+        params.push(("open_days".to_owned(), Param::StrArray(days.to_vec())));
     }
     for dimension in query.list_dimensions() {
         let joined: Vec<String> = hiding.joined(dimension).map(str::to_owned).collect();
@@ -203,4 +213,75 @@ fn params(query: &Query, k: Option<u32>, hiding: Option<&Hiding>) -> Vec<(String
         }
     }
     params
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::query::tests::query;
+    use crate::report::threshold::Guard;
+    use crate::report::threshold::Sets;
+    use crate::report::threshold::Smallest;
+    use crate::report::threshold::Verdict;
+    use serde_json::Value;
+    use serde_json::json;
+
+    /// Every statement of a query whose filters have these values and whose rest is short.
+    fn statements(dimensions: &Value, value: &str) -> Vec<Statement> {
+        let query = query(&json!({
+            "metrics": ["visitors", "visits", "pageviews", "events"],
+            "dimensions": dimensions,
+            "filters": [["is", "event:page", [value, "/"]], ["is_not", "visit:city", [value]]],
+        }))
+        .unwrap();
+        let sets = Sets { selected: 50, alone: vec![50, 50], ..Sets::default() };
+        let Verdict::Rows(mut hiding) = Guard::new(5, &query).judge(&query, &[sets], None) else {
+            panic!("withheld")
+        };
+        let dimension = *query.list_dimensions().first().unwrap();
+        let joined = Smallest { part: String::new(), dimension, key: value.to_owned() };
+        hiding.join(vec![String::new()], &[joined]);
+        let mut all = vec![super::sets(&query), results(&query, &hiding)];
+        for pass in hiding.passes() {
+            all.push(other(&query, &pass, &hiding.during(&pass)));
+            all.push(smallest(&query, &pass, &hiding.during(&pass)));
+        }
+        all.extend(named_values(&query, 5));
+        all
+    }
+
+    #[test]
+    fn every_parameter_named_is_bound_once() {
+        for statement in statements(&json!(["visit:entry_page", "time:hour"]), "/x") {
+            let mut named: Vec<&str> = statement.sql.split('{').skip(1).collect();
+            named.iter_mut().for_each(|one| *one = one.split(':').next().unwrap());
+            for name in named {
+                let bound = statement.params.iter().filter(|(param, _)| param == name).count();
+                assert_eq!(bound, 1, "{name} in {}", statement.sql);
+            }
+        }
+    }
+
+    #[test]
+    fn no_statement_reads_the_clock_or_carries_settings() {
+        for statement in statements(&json!(["event:page", "time:day"]), "/x") {
+            let text = statement.sql.to_lowercase();
+            for word in ["now(", "today(", "settings", "yesterday("] {
+                assert!(!text.contains(word), "{word} in {text}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_byte_of_a_request_reaches_the_text(value in ".{1,40}") {
+            for dimensions in [json!(["event:page"]), json!(["visit:city", "time:hour"])] {
+                let plain = statements(&dimensions, "plain");
+                let sent = statements(&dimensions, &value);
+                for (plain, sent) in plain.iter().zip(&sent) {
+                    proptest::prop_assert_eq!(&plain.sql, &sent.sql);
+                }
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! One row a day, so that a range is a plain sum. Only visitors known by an event that was not
 //! sent with a key alone are counted; what they are counted for is decided on such events too.
 
+use crate::report::query::Operator;
 use crate::report::query::Query;
 use crate::report::sql::expression;
 use crate::report::visits::ROWS;
@@ -11,8 +12,9 @@ use crate::report::visits::Visits;
 
 /// One row a day: `day`, `selected`, `[alone…]`, `[left out…]`.
 ///
-/// *Alone* has one number for each dimension that filters use: visitors with an event for which
-/// the filters of that dimension hold. *Left out* has visitors without a selected event, with an
+/// *Alone* has, for each dimension that filters use, visitors with an event for which the filters of
+/// that dimension hold and, if one of them is `is_not`, with an event for which they do not. *Left
+/// out* has visitors without a selected event, with an
 /// event that is not selected, with a visit without a selected event; and, of several filters,
 /// for each one visitors with an event (without any event) for which it holds alone, and visitors
 /// whom it takes out of what the others select (an event of theirs; them altogether).
@@ -29,9 +31,15 @@ pub(crate) fn sets(query: &Query) -> String {
     for (index, dimension) in query.filtered_dimensions().iter().enumerate() {
         let same = query.asked.filters.iter().zip(&filters);
         let same = same.filter(|(filter, _)| filter.dimension == *dimension);
+        let excludes = same.clone().any(|(filter, _)| filter.operator == Operator::IsNot);
         let same: Vec<String> = same.map(|(_, name)| name.clone()).collect();
         flags.push(flag(&format!("alone{index}"), &expression::all(&same)));
         alone.push(format!("alone{index} = 1"));
+        if excludes {
+            let fails = format!("NOT ({})", expression::all(&same));
+            flags.push(flag(&format!("fails{index}"), &fails));
+            alone.push(format!("fails{index} = 1"));
+        }
     }
     for index in (0..count).filter(|_| count > 1) {
         let others = filters.iter().enumerate().filter(|(other, _)| *other != index);
@@ -77,8 +85,8 @@ fn counts(conditions: &[String]) -> String {
 /// Events with `m0`, `m1`, … (does the filter hold) and `start`, which tells visits apart.
 fn events(query: &Query) -> String {
     let filters = &query.asked.filters;
-    let of_visits =
-        query.wants_visits() || filters.iter().any(|filter| filter.dimension.is_of_visits());
+    // Without filters nothing is left out, so visits need not be told apart.
+    let of_visits = filters.iter().any(|one| query.wants_visits() || one.dimension.is_of_visits());
     let mut visits = Visits::new();
     let mut columns = String::new();
     for (index, filter) in filters.iter().enumerate() {

@@ -8,8 +8,16 @@
 //! It keeps groups below `k` out of single answers. It does not protect against an owner who
 //! subtracts many answers from each other, polls the running day, or forges visitors.
 
+mod hiding;
+
 use crate::report::query::Dimension;
 use crate::report::query::Query;
+
+pub(crate) use hiding::Basis;
+pub(crate) use hiding::Hiding;
+pub(crate) use hiding::Other;
+pub(crate) use hiding::Pass;
+pub(crate) use hiding::Smallest;
 
 /// A value that obeys the threshold and may become JSON.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,15 +57,6 @@ pub(crate) enum Withheld {
     FewVisitorsInComplement,
 }
 
-/// Which sizes decide whether a value is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Basis {
-    /// Visitors that the filters select.
-    Selected,
-    /// Visitors of the site and range.
-    All,
-}
-
 /// Sizes of one day, see `sql::sets`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Sets {
@@ -65,34 +64,6 @@ pub(crate) struct Sets {
     pub(crate) selected: u64,
     pub(crate) alone: Vec<u64>,
     pub(crate) left_out: Vec<u64>,
-}
-
-/// What "(other)" would hold in one part (a day, or everything).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Other {
-    pub(crate) part: String,
-    pub(crate) visitors: u64,
-    pub(crate) events: u64,
-}
-
-/// The smallest shown value of a part.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Smallest {
-    pub(crate) part: String,
-    pub(crate) dimension: Dimension,
-    pub(crate) key: String,
-}
-
-/// What goes into "(other)": dimensions whose values need `k` visitors, and what joins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Hiding {
-    k: u32,
-    dimensions: Vec<Dimension>,
-    basis: Basis,
-    by_day: bool,
-    all: bool,
-    days: Vec<String>,
-    joined: Vec<(Dimension, String)>,
 }
 
 /// What became of the sizes.
@@ -132,81 +103,6 @@ impl Withheld {
     }
 }
 
-impl Hiding {
-    /// The least number of visitors.
-    pub(crate) fn k(&self) -> u32 {
-        self.k
-    }
-
-    /// Which sizes decide.
-    pub(crate) fn basis(&self) -> Basis {
-        self.basis
-    }
-
-    /// Whether each day is a part of its own.
-    pub(crate) fn by_day(&self) -> bool {
-        self.by_day
-    }
-
-    /// Whether everything belongs to "(other)".
-    pub(crate) fn hides_all(&self) -> bool {
-        self.all
-    }
-
-    /// The days of which everything belongs to "(other)".
-    pub(crate) fn days(&self) -> &[String] {
-        &self.days
-    }
-
-    /// Whether values of `dimension` need `k` visitors.
-    pub(crate) fn covers(&self, dimension: Dimension) -> bool {
-        self.dimensions.contains(&dimension)
-    }
-
-    /// Keys of values of `dimension` that joined.
-    pub(crate) fn joined(&self, dimension: Dimension) -> impl Iterator<Item = &str> {
-        let of = self.joined.iter().filter(move |(one, _)| *one == dimension);
-        of.map(|(_, key)| key.as_str())
-    }
-
-    /// Whether any value may be hidden, so that "(other)" must be looked at.
-    pub(crate) fn is_needed(&self) -> bool {
-        !self.dimensions.is_empty() && !self.all
-    }
-
-    /// Whether the rows of "(other)" must be filled up from all visitors before the selected ones.
-    ///
-    /// Where the sizes of all visitors decide, what joins must not depend on the filters first:
-    /// else the presence of "(other)" would tell whom they select.
-    pub(crate) fn bases(&self) -> &'static [Basis] {
-        match self.basis {
-            Basis::Selected => &[Basis::Selected],
-            Basis::All => &[Basis::All, Basis::Selected],
-        }
-    }
-
-    /// The parts whose "(other)" would hold fewer than `k` visitors.
-    pub(crate) fn short(&self, others: Vec<Other>) -> Vec<String> {
-        let short = others.into_iter().filter(|other| {
-            other.events > 0
-                && other.visitors < u64::from(self.k)
-                && !self.days.contains(&other.part)
-        });
-        short.map(|other| other.part).collect()
-    }
-
-    /// Lets the smallest shown value of each short part join; without one, all of the part.
-    pub(crate) fn join(&mut self, short: Vec<String>, smallest: &[Smallest]) {
-        for part in short {
-            match smallest.iter().find(|value| value.part == part) {
-                Some(value) => self.joined.push((value.dimension, value.key.clone())),
-                None if self.by_day => self.days.push(part),
-                None => self.all = true,
-            }
-        }
-    }
-}
-
 impl Guard {
     /// The threshold `k` for `query`; 0 counts as 1, which switches it off.
     pub(crate) fn new(k: u32, query: &Query) -> Self {
@@ -232,16 +128,8 @@ impl Guard {
     }
 
     /// Nothing is hidden, because nothing needs to be.
-    pub(crate) fn open(&self) -> Hiding {
-        Hiding {
-            k: self.k,
-            dimensions: Vec::new(),
-            basis: Basis::Selected,
-            by_day: self.by_day,
-            all: false,
-            days: Vec::new(),
-            joined: Vec::new(),
-        }
+    pub(crate) fn open(&self, query: &Query) -> Hiding {
+        Hiding::new(self.k, (Vec::new(), Basis::Selected), query, None)
     }
 
     /// Judges the sizes of every day, and `rare`: a filter names a value that few visitors reach.
@@ -255,8 +143,11 @@ impl Guard {
         if self.meets_small(&range) {
             return Verdict::Withheld(Withheld::FewVisitors, 0);
         }
+        if let Some(reason) = rare.filter(|_| self.filtered_dimensions > 1) {
+            return Verdict::Withheld(reason, 0);
+        }
         if !self.is_list {
-            return Verdict::Rows(self.open());
+            return Verdict::Rows(self.open(query));
         }
         if range.selected == 0 {
             return Verdict::Nobody;
@@ -264,15 +155,9 @@ impl Guard {
         if let Some(reason) = self.reason(&range).or(rare) {
             return Verdict::Withheld(reason, range.selected);
         }
-        let few = days.iter().filter(|_| self.by_day);
-        let few = few.filter(|day| self.meets_small(day) || self.reason(day).is_some());
-        let (dimensions, basis) = needing(query);
-        Verdict::Rows(Hiding {
-            dimensions,
-            basis,
-            days: few.map(|day| day.day.clone()).collect(),
-            ..self.open()
-        })
+        let open = days.iter().filter(|day| !self.meets_small(day) && self.reason(day).is_none());
+        let open_days = self.by_day.then(|| open.map(|day| day.day.clone()).collect());
+        Verdict::Rows(Hiding::new(self.k, needing(query), query, open_days))
     }
 
     /// Releases the rows that `sql::results` answered under `_hiding`.
@@ -302,7 +187,7 @@ impl Guard {
         (1..u64::from(self.k)).contains(&visitors)
     }
 
-    /// Filters of several dimensions meet, and those of one alone select few visitors.
+    /// Filters of several dimensions meet, and those of one alone select or exclude few visitors.
     fn meets_small(&self, sets: &Sets) -> bool {
         self.filtered_dimensions > 1 && sets.alone.iter().any(|size| self.is_small(*size))
     }
@@ -339,5 +224,94 @@ fn add(sums: &mut Vec<u64>, more: &[u64]) {
     }
     for (sum, number) in sums.iter_mut().zip(more) {
         *sum += number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::query::tests::query;
+    use serde_json::json;
+
+    fn judge(parts: &serde_json::Value, days: &[Sets]) -> Verdict {
+        let query = query(parts).unwrap();
+        Guard::new(5, &query).judge(&query, days, None)
+    }
+
+    fn sets(day: &str, selected: u64, alone: &[u64], left_out: &[u64]) -> Sets {
+        let (alone, left_out) = (alone.to_vec(), left_out.to_vec());
+        Sets { day: day.to_owned(), selected, alone, left_out }
+    }
+
+    fn hiding(verdict: Verdict) -> Hiding {
+        match verdict {
+            Verdict::Rows(hiding) => hiding,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_switches_it_off_and_totals_need_no_sets() {
+        let list = query(&json!({ "dimensions": ["visit:city"] })).unwrap();
+        assert!(Guard::new(5, &list).needs_sets());
+        assert!(!Guard::new(1, &list).needs_sets() && !Guard::new(0, &list).needs_sets());
+        let chart = query(&json!({ "dimensions": ["time:day"] })).unwrap();
+        assert!(!Guard::new(5, &chart).needs_sets());
+    }
+
+    #[test]
+    fn a_list_of_few_visitors_is_withheld_and_of_exactly_k_is_not() {
+        let list = json!({ "dimensions": ["visit:browser"] });
+        let few = Verdict::Withheld(Withheld::FewVisitors, 4);
+        assert_eq!(judge(&list, &[sets("a", 4, &[], &[0, 0, 0])]), few);
+        assert!(matches!(judge(&list, &[sets("a", 5, &[], &[0, 0, 0])]), Verdict::Rows(_)));
+        // Days add up, because no visitor spans two.
+        let two = [sets("a", 2, &[], &[]), sets("b", 3, &[], &[])];
+        assert!(matches!(judge(&list, &two), Verdict::Rows(_)));
+        assert_eq!(judge(&list, &[]), Verdict::Nobody);
+    }
+
+    #[test]
+    fn a_list_that_leaves_few_visitors_out_is_withheld() {
+        let list = json!({ "dimensions": ["visit:browser"],
+            "filters": [["is_not", "event:page", ["/rare"]]] });
+        let withheld = Verdict::Withheld(Withheld::FewVisitorsInComplement, 50);
+        assert_eq!(judge(&list, &[sets("a", 50, &[50], &[0, 1, 0])]), withheld);
+        assert!(matches!(judge(&list, &[sets("a", 50, &[50], &[5, 9, 0])]), Verdict::Rows(_)));
+    }
+
+    #[test]
+    fn a_rare_page_cannot_be_combined_with_a_second_filter_even_for_totals() {
+        let totals = json!({ "filters": [["is", "event:page", ["/rare"]],
+            ["is", "visit:browser", ["Firefox"]]] });
+        let lone = Verdict::Withheld(Withheld::FewVisitors, 0);
+        // Whether or not the lone visitor has the browser, the answer is the same.
+        assert_eq!(judge(&totals, &[sets("a", 1, &[1, 20], &[60, 60, 0])]), lone);
+        assert_eq!(judge(&totals, &[sets("a", 0, &[1, 20], &[61, 61, 0])]), lone);
+        let one = json!({ "filters": [["is", "event:page", ["/rare"]]] });
+        assert!(matches!(judge(&one, &[sets("a", 1, &[1], &[60, 60])]), Verdict::Rows(_)));
+    }
+
+    #[test]
+    fn which_values_need_k_visitors() {
+        let days = [sets("a", 50, &[50], &[0, 0, 0])];
+        let of = |parts| hiding(judge(&parts, &days));
+        assert!(!of(json!({ "dimensions": ["event:page"] })).is_needed());
+        assert!(!of(json!({ "dimensions": ["event:page", "time:day"] })).is_needed());
+        assert!(of(json!({ "dimensions": ["visit:city"] })).is_needed());
+        let pair = of(json!({ "dimensions": ["event:page", "time:hour"] }));
+        assert!(pair.covers(Dimension::Page) && pair.covers(Dimension::Hour));
+        assert_eq!(pair.basis(), Basis::Selected);
+        let filtered = of(json!({ "dimensions": ["event:page"],
+            "filters": [["is", "visit:browser", ["Firefox"]]] }));
+        assert!(filtered.covers(Dimension::Page));
+        assert_eq!(filtered.basis(), Basis::All);
+    }
+
+    #[test]
+    fn a_day_that_would_be_withheld_alone_shows_no_value() {
+        let list = json!({ "dimensions": ["time:day", "visit:browser"] });
+        let found = hiding(judge(&list, &[sets("a", 2, &[], &[]), sets("b", 30, &[], &[])]));
+        assert_eq!(found.open_days().unwrap(), ["b"]);
     }
 }
