@@ -10,7 +10,7 @@ use crate::model::Day;
 use crate::report::query::dimension::Dimension;
 use crate::report::query::error::QueryError;
 use crate::report::query::filter::Filter;
-use crate::report::query::filter::Operator;
+use crate::report::query::filter::filters;
 use crate::report::query::json::list;
 use crate::report::query::json::names;
 use crate::report::query::json::object;
@@ -22,14 +22,6 @@ use crate::report::range::MAX_RANGE_DAYS;
 
 /// Dimensions of one query.
 const MAX_DIMENSIONS: usize = 4;
-/// Filters of one query; each one is weighed alone and against the others.
-const MAX_FILTERS: usize = 16;
-/// Values of one filter.
-const MAX_VALUES: usize = 100;
-/// Bytes of one value of a filter; paths are shorter.
-const MAX_VALUE_BYTES: usize = 2_000;
-/// Bytes of all values of all filters; bound values travel in a URL.
-const MAX_FILTER_BYTES: usize = 32 * 1024;
 /// Rows of one answer, and their number when the query does not say.
 const MAX_ROWS: u64 = 10_000;
 /// Rows that may be skipped.
@@ -166,55 +158,6 @@ fn range(sent: &Value) -> Result<DateRange, QueryError> {
     }
 }
 
-fn filters(object: &Map<String, Value>) -> Result<Vec<Filter>, QueryError> {
-    let allowed =
-        format!("a list of at most {MAX_FILTERS} filters [operator, dimension, [values]]");
-    let Some(sent) = object.get("filters") else { return Ok(Vec::new()) };
-    let items = list("filters", sent, &allowed)?;
-    if items.len() > MAX_FILTERS {
-        return Err(QueryError::new("filters", sent, &allowed));
-    }
-    let named = items.iter().enumerate();
-    let filters: Vec<Filter> = named
-        .map(|(index, item)| filter(&format!("filters[{index}]"), item))
-        .collect::<Result<_, _>>()?;
-    let bytes: usize = filters.iter().flat_map(|one| &one.values).map(String::len).sum();
-    if bytes > MAX_FILTER_BYTES {
-        let sent = format!("values of {bytes} bytes together");
-        let allowed = format!("values of at most {MAX_FILTER_BYTES} bytes together");
-        return Err(QueryError::of_text("filters", &sent, &allowed));
-    }
-    Ok(filters)
-}
-
-fn filter(field: &str, sent: &Value) -> Result<Filter, QueryError> {
-    let shape = "[operator, dimension, [values]]";
-    let Some([operator, dimension, values]) = sent.as_array().map(Vec::as_slice) else {
-        return Err(QueryError::new(field, sent, shape));
-    };
-    let operator = operator
-        .as_str()
-        .and_then(Operator::find)
-        .ok_or_else(|| QueryError::new(field, operator, &Operator::allowed()))?;
-    let dimension = dimension
-        .as_str()
-        .and_then(Dimension::find)
-        .filter(|found| !found.is_time())
-        .ok_or_else(|| QueryError::new(field, dimension, &Dimension::filterable()))?;
-    let allowed =
-        format!("a list of 1 to {MAX_VALUES} texts of at most {MAX_VALUE_BYTES} bytes each");
-    let items = list(field, values, &allowed)?;
-    if items.is_empty() || items.len() > MAX_VALUES {
-        return Err(QueryError::new(field, values, &allowed));
-    }
-    let values = items.iter().map(|item| match item.as_str() {
-        Some("") => Ok(dimension.label().to_owned()),
-        Some(text) if text.len() <= MAX_VALUE_BYTES => Ok(text.to_owned()),
-        _ => Err(QueryError::new(field, item, &allowed)),
-    });
-    Ok(Filter { operator, dimension, values: values.collect::<Result<_, _>>()? })
-}
-
 fn order_by(
     object: &Map<String, Value>,
     metrics: &[Metric],
@@ -306,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_is_not_as_it_should_be_is_refused_by_field() {
-        let long = "x".repeat(MAX_VALUE_BYTES + 1);
+        let long = "x".repeat(crate::report::query::filter::MAX_VALUE_BYTES + 1);
         let many: Vec<Value> = (0..17).map(|_| json!(["is", "event:page", ["/"]])).collect();
         for (key, value, field) in [
             ("colour", json!(1), "colour"),

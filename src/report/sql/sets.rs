@@ -3,6 +3,7 @@
 //! One row a day, so that a range is a plain sum. Only visitors known by an event that was not
 //! sent with a key alone are counted; what they are counted for is decided on such events too.
 
+use crate::report::query::Dimension;
 use crate::report::query::Operator;
 use crate::report::query::Query;
 use crate::report::sql::expression;
@@ -12,9 +13,10 @@ use crate::report::visits::Visits;
 
 /// One row a day: `day`, `selected`, `[alone…]`, `[left out…]`.
 ///
-/// *Alone* has, for each dimension that filters use, visitors with an event for which the filters of
-/// that dimension hold and, if one of them is `is_not`, with an event for which they do not. *Left
-/// out* has visitors without a selected event, with an
+/// *Alone* has, for each set of some but not all dimensions that filters use, visitors with an
+/// event for which the filters of those dimensions hold and, for one dimension with an `is_not`,
+/// with an event for which they do not: an answer to all filters must not say more of few visitors
+/// whom some of the filters pick out already. *Left out* has visitors without a selected event, with an
 /// event that is not selected, with a visit without a selected event; and, of several filters,
 /// for each one visitors with an event (without any event) for which it holds alone, and visitors
 /// whom it takes out of what the others select (an event of theirs; them altogether).
@@ -28,10 +30,11 @@ pub(crate) fn sets(query: &Query) -> String {
         .collect::<Vec<_>>();
     flags.push(flag("missed", &format!("NOT ({})", expression::all(&filters))));
     let mut alone = Vec::new();
-    for (index, dimension) in query.filtered_dimensions().iter().enumerate() {
+    for (index, some) in parts(&query.filtered_dimensions()).iter().enumerate() {
         let same = query.asked.filters.iter().zip(&filters);
-        let same = same.filter(|(filter, _)| filter.dimension == *dimension);
-        let excludes = same.clone().any(|(filter, _)| filter.operator == Operator::IsNot);
+        let same = same.filter(|(filter, _)| some.contains(&filter.dimension));
+        let excludes =
+            some.len() == 1 && same.clone().any(|(filter, _)| filter.operator == Operator::IsNot);
         let same: Vec<String> = same.map(|(_, name)| name.clone()).collect();
         flags.push(flag(&format!("alone{index}"), &expression::all(&same)));
         alone.push(format!("alone{index} = 1"));
@@ -67,6 +70,17 @@ pub(crate) fn sets(query: &Query) -> String {
         visits.join(", "),
         events(query)
     )
+}
+
+/// All sets of some, but not all, of `dimensions`; of a single one, itself.
+fn parts(dimensions: &[Dimension]) -> Vec<Vec<Dimension>> {
+    let all = (1_usize << dimensions.len()) - 1;
+    let masks = (1..=all).filter(|mask| dimensions.len() < 2 || *mask != all);
+    let part = |mask: usize| {
+        let chosen = dimensions.iter().enumerate().filter(|(place, _)| mask >> place & 1 == 1);
+        chosen.map(|(_, dimension)| *dimension).collect()
+    };
+    masks.map(part).collect()
 }
 
 fn flag(name: &str, condition: &str) -> (String, String) {

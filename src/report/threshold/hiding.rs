@@ -50,6 +50,7 @@ pub(crate) struct Hiding {
     filtered: bool,
     all: bool,
     open_days: Option<Vec<String>>,
+    closed_days: Vec<String>,
     joined: Vec<(Dimension, String)>,
 }
 
@@ -63,7 +64,27 @@ impl Hiding {
         open_days: Option<Vec<String>>,
     ) -> Self {
         let (by_day, filtered) = (query.by_day(), !query.asked.filters.is_empty());
-        Self { k, dimensions, basis, by_day, filtered, all: false, open_days, joined: Vec::new() }
+        Self {
+            k,
+            dimensions,
+            basis,
+            by_day,
+            filtered,
+            all: false,
+            open_days,
+            closed_days: Vec::new(),
+            joined: Vec::new(),
+        }
+    }
+
+    /// The same, without any row of `days`.
+    pub(super) fn without_days(self, days: Vec<String>) -> Self {
+        Self { closed_days: days, ..self }
+    }
+
+    /// The days of a chart that are left out.
+    pub(super) fn closed_days(&self) -> &[String] {
+        &self.closed_days
     }
 
     /// What decides in `pass`: its dimensions alone, by all visitors or by those who must.

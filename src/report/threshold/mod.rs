@@ -147,7 +147,9 @@ impl Guard {
             return Verdict::Withheld(reason, 0);
         }
         if !self.is_list {
-            return Verdict::Rows(self.open(query));
+            let closed = days.iter().filter(|day| self.by_day && self.meets_small(day));
+            let closed = closed.map(|day| day.day.clone()).collect();
+            return Verdict::Rows(self.open(query).without_days(closed));
         }
         if range.selected == 0 {
             return Verdict::Nobody;
@@ -160,15 +162,18 @@ impl Guard {
         Verdict::Rows(Hiding::new(self.k, needing(query), query, open_days))
     }
 
-    /// Releases the rows that `sql::results` answered under `_hiding`.
+    /// Releases the rows that `sql::results` answered under `hiding`.
     pub(crate) fn release(
         &self,
-        _hiding: &Hiding,
-        rows: Vec<Row>,
+        hiding: &Hiding,
+        mut rows: Vec<Row>,
         total_rows: u64,
         withheld_visitors: u64,
     ) -> Released<Answer> {
         let threshold = self.k;
+        // A chart by day has the day as its only dimension.
+        let closed = hiding.closed_days();
+        rows.retain(|row| !row.dimensions.first().is_some_and(|day| closed.contains(day)));
         Released(Answer { rows, total_rows, withheld: None, withheld_visitors, threshold })
     }
 
@@ -290,6 +295,19 @@ mod tests {
         assert_eq!(judge(&totals, &[sets("a", 0, &[1, 20], &[61, 61, 0])]), lone);
         let one = json!({ "filters": [["is", "event:page", ["/rare"]]] });
         assert!(matches!(judge(&one, &[sets("a", 1, &[1], &[60, 60])]), Verdict::Rows(_)));
+    }
+
+    #[test]
+    fn a_chart_leaves_out_the_days_that_would_be_withheld_alone() {
+        let chart = json!({ "dimensions": ["time:day"], "filters": [
+            ["is", "event:page", ["/rare"]], ["is", "visit:browser", ["Firefox"]]] });
+        let days = [sets("a", 9, &[20, 20], &[9]), sets("b", 1, &[1, 20], &[9])];
+        let found = hiding(judge(&chart, &days));
+        let row =
+            |day: &str| Row { other: false, dimensions: vec![day.to_owned()], metrics: vec![1] };
+        let guard = Guard::new(5, &query(&chart).unwrap());
+        let released = guard.release(&found, vec![row("a"), row("b")], 2, 0);
+        assert_eq!(released.get().rows, [row("a")]);
     }
 
     #[test]
