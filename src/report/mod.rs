@@ -47,9 +47,10 @@
 //!   event, or a visit, that is not selected; the same for each filter alone, for what each filter
 //!   takes out of what the others select, and for a value that fewer than `k` visitors reach among
 //!   several values of one filter.
-//! - Filters on two or more dimensions are a combination: when those on one dimension alone select
-//!   1 to `k` − 1 visitors, leave so few out by `is_not`, or name a value that so few reach, nothing
-//!   is answered, totals neither, whatever the others say.
+//! - Filters on two or more dimensions are a combination: when those on some of the dimensions
+//!   alone select 1 to `k` − 1 visitors, or those on one leave so few out by `is_not` or name a value
+//!   that so few reach, nothing is answered, totals neither, whatever the others say. A chart by day
+//!   leaves out the days for which this holds.
 //! - Region and city, and all dimensions of a list of two or more (days left out), show a value
 //!   only when at least `k` selected visitors have it. A list of one unprotected dimension, when
 //!   filters use another dimension, shows a value only when at least `k` visitors of the site and
