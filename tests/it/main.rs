@@ -1,0 +1,38 @@
+//! Tests of the whole program from outside: the real binary with its real engine, over sockets.
+//!
+//! Each test starts its own program in its own directories and leaves no process. A test may
+//! borrow the calendar from the library, nothing else of it.
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod doors;
+#[cfg(test)]
+mod collecting;
+#[cfg(test)]
+mod rows;
+#[cfg(test)]
+mod leak;
+#[cfg(test)]
+mod numbers;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod exactly_once;
+#[cfg(test)]
+mod external;
+#[cfg(test)]
+mod rights;
+#[cfg(test)]
+mod threshold;
+#[cfg(test)]
+mod probe;
+#[cfg(test)]
+mod questions;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod browser;

@@ -1,0 +1,248 @@
+//! Load with a memory: every event has a number, and what became of each is written down.
+//!
+//! The number travels in two parts of at most three digits, the path and one property, so that no
+//! cap on distinct values and no placeholder for long digits can swallow it. Each event comes from
+//! another address, so that no limiter slows the load; it needs 127.0.0.1 as a trusted proxy.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::support::agents;
+use crate::support::http::Client;
+use crate::support::sql::Door;
+
+/// Events that share a path.
+const PARTS: u32 = 400;
+/// Pause of a sender that got no answer.
+const AFTER_FAULT: Duration = Duration::from_millis(5);
+/// How long the table must stay the same before we believe that nothing more comes.
+const QUIET: Duration = Duration::from_secs(2);
+/// How long delivery may take once the load has ended.
+const DELIVERY_LIMIT: Duration = Duration::from_secs(90);
+
+/// What a sender was told about one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// 202 with `X-Headcount: accepted`.
+    Accepted,
+    /// Another whole answer, with its status.
+    Refused(u16),
+    /// No answer: it may be stored or not.
+    Unknown,
+}
+
+/// What became of every event, by its number.
+pub(crate) type Ledger = BTreeMap<u32, Fate>;
+
+/// Several senders, each with a connection of its own.
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    senders: Vec<JoinHandle<Ledger>>,
+}
+
+struct Shared {
+    domain: &'static str,
+    pause: Duration,
+    /// Where to send; nothing while there is nobody to send to.
+    target: Mutex<Option<String>>,
+    stop: AtomicBool,
+    next: AtomicU32,
+    accepted: AtomicU32,
+}
+
+impl Load {
+    /// Starts `senders` senders of page views of `domain`, each pausing `pause` between two.
+    pub(crate) fn start(url: &str, domain: &'static str, senders: usize, pause: Duration) -> Self {
+        let shared = Arc::new(Shared {
+            domain,
+            pause,
+            target: Mutex::new(Some(url.to_owned())),
+            stop: AtomicBool::new(false),
+            next: AtomicU32::new(0),
+            accepted: AtomicU32::new(0),
+        });
+        let senders = (0..senders)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || shared.run())
+            })
+            .collect();
+        Self { shared, senders }
+    }
+
+    /// From now on sends to `url`, or to nobody.
+    pub(crate) fn aim(&self, url: Option<&str>) {
+        *self.shared.target() = url.map(str::to_owned);
+    }
+
+    /// How many events were accepted so far.
+    pub(crate) fn accepted(&self) -> u32 {
+        self.shared.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Ends the load.
+    pub(crate) fn stop(self) -> Ledger {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        let mut all = Ledger::new();
+        for sender in self.senders {
+            all.append(&mut sender.join().expect("a sender does not panic"));
+        }
+        all
+    }
+}
+
+impl Shared {
+    fn target(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) -> Ledger {
+        let mut ledger = Ledger::new();
+        let mut client = None;
+        while !self.stop.load(Ordering::Relaxed) {
+            let Some(url) = self.target().clone() else {
+                std::thread::sleep(AFTER_FAULT);
+                continue;
+            };
+            if !matches!(&client, Some((known, _)) if *known == url) {
+                client = Some((url.clone(), Client::new(&url)));
+            }
+            let Some((_, connection)) = &mut client else { continue };
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let fate = send(connection, self.domain, number);
+            ledger.insert(number, fate);
+            if fate == Fate::Accepted {
+                self.accepted.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(self.pause);
+            } else {
+                std::thread::sleep(AFTER_FAULT);
+            }
+        }
+        ledger
+    }
+}
+
+/// Sends event `number` and says what came back.
+fn send(client: &mut Client, domain: &str, number: u32) -> Fate {
+    let (page, part) = (number / PARTS, number % PARTS);
+    let body = format!(
+        r#"{{"n":"pageview","u":"https://{domain}/n/{page}","d":"{domain}","p":{{"part":"{part}"}}}}"#
+    );
+    let address = format!("{}.{}.{}.9", 20 + number % 150, number / 150 % 250, number / 37_500);
+    let agent = &agents::like("Chrome", "Windows").text;
+    let request = format!(
+        "POST /api/event HTTP/1.1\r\nHost: t\r\nUser-Agent: {agent}\r\nX-Forwarded-For: {address}\r\n\
+         Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    match client.try_raw(request.as_bytes()) {
+        Ok(answer) if answer.status == 202 && answer.outcome() == "accepted" => Fate::Accepted,
+        Ok(answer) => Fate::Refused(answer.status),
+        Err(_) => Fate::Unknown,
+    }
+}
+
+/// How often each number is stored.
+pub(crate) fn stored(door: &Door) -> Result<BTreeMap<u32, u32>, String> {
+    let sql = "SELECT path, groupArray(props['part']) FROM open_events GROUP BY path FORMAT TSVRaw";
+    let mut found = BTreeMap::new();
+    for line in door.text(sql)?.lines() {
+        let (path, parts) = line.split_once('\t').ok_or("two columns")?;
+        let page: u32 = path
+            .strip_prefix("/n/")
+            .and_then(|page| page.parse().ok())
+            .ok_or_else(|| format!("a path that was not sent: {path}"))?;
+        for part in parts.trim_matches(['[', ']']).split(',') {
+            let part: u32 = part
+                .trim_matches('\'')
+                .parse()
+                .map_err(|_| format!("a part that was not sent: {part}"))?;
+            *found.entry(page * PARTS + part).or_insert(0) += 1;
+        }
+    }
+    Ok(found)
+}
+
+/// Waits until every accepted event is stored and nothing more arrives, then checks that accepted
+/// events are there once, refused ones never, and those without an answer at most once.
+pub(crate) fn check_exactly_once(ledger: &Ledger, door: &Door) {
+    let accepted = ledger.values().filter(|fate| **fate == Fate::Accepted).count();
+    let unknown = ledger.values().filter(|fate| **fate == Fate::Unknown).count();
+    println!("sent {}, accepted {accepted}, without an answer {unknown}", ledger.len());
+    assert!(accepted > 0, "nothing was accepted: the load was none");
+    let found = settled(ledger, door);
+    let mut wrong = faults(ledger, &found);
+    wrong.truncate(20);
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// Events that are not stored as often as what their sender was told allows.
+fn faults(ledger: &Ledger, found: &BTreeMap<u32, u32>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (number, fate) in ledger {
+        let times = found.get(number).copied().unwrap_or(0);
+        let right = match fate {
+            Fate::Accepted => times == 1,
+            Fate::Refused(_) => times == 0,
+            Fate::Unknown => times <= 1,
+        };
+        if !right {
+            wrong.push(format!("event {number}: {fate:?}, stored {times} times"));
+        }
+    }
+    let strange = found.keys().filter(|number| !ledger.contains_key(number));
+    wrong.extend(strange.map(|number| format!("event {number}: never sent, but stored")));
+    wrong
+}
+
+/// What is stored once all accepted events are there and the table has been quiet for a while.
+fn settled(ledger: &Ledger, door: &Door) -> BTreeMap<u32, u32> {
+    let deadline = Instant::now() + DELIVERY_LIMIT;
+    let mut last = BTreeMap::new();
+    let mut since = Instant::now();
+    loop {
+        let now = stored(door).unwrap_or_default();
+        if now != last || now.is_empty() {
+            last = now;
+            since = Instant::now();
+        }
+        let missing: Vec<&u32> = ledger
+            .iter()
+            .filter(|(number, fate)| **fate == Fate::Accepted && !last.contains_key(number))
+            .map(|(number, _)| number)
+            .collect();
+        if missing.is_empty() && since.elapsed() > QUIET {
+            return last;
+        }
+        if Instant::now() > deadline {
+            let some: Vec<_> = missing.iter().take(20).collect();
+            panic!("{} accepted events are not stored, such as {some:?}", missing.len());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ledger_notices_what_is_lost_doubled_or_made_up() {
+        let ledger = Ledger::from([
+            (0, Fate::Accepted),
+            (1, Fate::Refused(503)),
+            (2, Fate::Unknown),
+            (3, Fate::Unknown),
+        ]);
+        let good = BTreeMap::from([(0, 1), (3, 1)]);
+        assert_eq!(faults(&ledger, &good), Vec::<String>::new());
+        for (number, times) in [(0, 0), (0, 2), (1, 1), (2, 2), (7, 1)] {
+            let mut bad = good.clone();
+            bad.insert(number, times);
+            assert_eq!(faults(&ledger, &bad).len(), 1, "event {number} stored {times} times");
+        }
+    }
+}
