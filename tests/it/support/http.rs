@@ -107,6 +107,16 @@ impl Client {
         Ok(answer)
     }
 
+    /// Whether the other side closes an idle connection within `limit`.
+    pub(crate) fn is_closed_within(&self, limit: Duration) -> bool {
+        let Some(stream) = &self.stream else { return true };
+        let socket = stream.get_ref();
+        socket.set_read_timeout(Some(limit)).expect("a limit that is not zero");
+        let open =
+            |kind| matches!(kind, std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut);
+        !matches!(socket.peek(&mut [0_u8; 1]), Err(error) if open(error.kind()))
+    }
+
     fn connect(&self) -> std::io::Result<BufReader<TcpStream>> {
         let stream = TcpStream::connect(&self.address)?;
         stream.set_nodelay(true)?;
