@@ -15,10 +15,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
 
 const NAME: &str = "admin.sock";
 /// Bytes of one request or answer line.
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// What a server says to whoever connects, before it reads anything.
+const GREETING: &str = "headcount";
+/// Time for the greeting: a server that is stuck does not greet.
+const GREETING_TIME: Duration = Duration::from_secs(5);
 /// Time for the server to answer a command (removing a site rewrites its days).
 const ANSWER_TIME: Duration = Duration::from_secs(600);
 
@@ -49,21 +54,26 @@ impl AdminSocket {
         Ok(Self { listener, directory })
     }
 
-    /// Answers commands until the task is dropped; one at a time, as people type them.
+    /// Answers commands until the task is dropped.
     pub async fn serve<H, F>(&self, handler: H)
     where
-        H: Fn(String) -> F,
-        F: Future<Output = String>,
+        H: Fn(String) -> F + Send + Sync + 'static,
+        F: Future<Output = String> + Send,
     {
         let handler = Arc::new(handler);
+        let mut conversations = JoinSet::new();
         loop {
+            while conversations.try_join_next().is_some() {}
             let Ok((stream, _)) = self.listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            if let Err(error) = converse(stream, handler.as_ref()).await {
-                tracing::debug!(%error, "An admin connection ended early.");
-            }
+            let handler = Arc::clone(&handler);
+            conversations.spawn(async move {
+                if let Err(error) = converse(stream, handler.as_ref()).await {
+                    tracing::debug!(%error, "An admin connection ended early.");
+                }
+            });
         }
     }
 }
@@ -81,6 +91,7 @@ where
     F: Future<Output = String>,
 {
     let (read, mut write) = stream.into_split();
+    write.write_all(format!("{GREETING}\n").as_bytes()).await?;
     let mut lines = BufReader::new(read.take(LINE_BYTES_MAX)).lines();
     let line = tokio::time::timeout(Duration::from_secs(10), lines.next_line()).await??;
     let Some(line) = line else { return Ok(()) };
@@ -98,9 +109,13 @@ pub async fn ask(data_dir: &Path, line: &str) -> Result<String> {
     let directory = File::open(data_dir)?;
     let stream = UnixStream::connect(short(&directory)).await?;
     let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read.take(LINE_BYTES_MAX)).lines();
+    let greeting = tokio::time::timeout(GREETING_TIME, lines.next_line()).await??;
+    if greeting.as_deref() != Some(GREETING) {
+        bail!("whoever listens on the admin socket is not headcount");
+    }
     write.write_all(line.as_bytes()).await?;
     write.write_all(b"\n").await?;
-    let mut lines = BufReader::new(read.take(LINE_BYTES_MAX)).lines();
     match tokio::time::timeout(ANSWER_TIME, lines.next_line()).await?? {
         Some(answer) => Ok(answer),
         None => bail!("the server closed the connection without an answer"),

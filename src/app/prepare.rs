@@ -13,13 +13,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::JoinSet;
 
-use crate::app::fatal::{FAILED, Fatal, TAKEN};
+use crate::account::AccountError;
+use crate::app::fatal::{DATABASE, FAILED, Fatal, TAKEN};
 use crate::app::serve;
 use crate::config::{Config, Role};
 use crate::model::now;
 use crate::server::state::State;
-use crate::store::Store;
 use crate::store::lease::{Lease, LeaseError};
+use crate::store::{Store, StoreError};
 
 /// How long a start waits for a server of the operator's before it goes on without.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
@@ -38,9 +39,11 @@ pub async fn database(
     state: &Arc<State>,
 ) -> Result<bool, Fatal> {
     let embedded = config.clickhouse_url.is_none();
-    let ready = embedded || tokio::time::timeout(FIRST_WAIT, reachable(&state.store)).await.is_ok();
-    if ready {
-        prepare(config, state).await?;
+    let ready = match tokio::time::timeout(FIRST_WAIT, reachable(&state.store)).await {
+        Ok(reached) => reached.map(|()| true)?,
+        Err(_) => embedded,
+    };
+    if ready && prepare(config, state).await? {
         if !embedded && config.role == Role::All {
             tasks.spawn(renew(owner(&config.data_dir)?, Arc::clone(state)));
         }
@@ -49,9 +52,7 @@ pub async fn database(
     tracing::warn!("ClickHouse does not answer; events are kept in the spool until it does.");
     let (config, state) = (Arc::clone(config), Arc::clone(state));
     tasks.spawn(async move {
-        reachable(&state.store).await;
-        let prepared = prepare(&config, &state).await.and_then(|()| owner(&config.data_dir));
-        match prepared {
+        match wait_and_prepare(&config, &state).await {
             Ok(owner) if config.role == Role::All => {
                 tracing::info!("ClickHouse answers; the tables are ready.");
                 if let Err(fatal) = serve::offer_setup(&state).await {
@@ -66,16 +67,41 @@ pub async fn database(
     Ok(false)
 }
 
-async fn reachable(store: &Store) {
-    while store.ping().await.is_err() {
+/// Waits until everything is ready; answers the owner's id.
+async fn wait_and_prepare(config: &Config, state: &State) -> Result<String, Fatal> {
+    loop {
+        reachable(&state.store).await?;
+        if prepare(config, state).await? {
+            return owner(&config.data_dir);
+        }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn prepare(config: &Config, state: &State) -> Result<(), Fatal> {
+/// Waits until the database answers.
+///
+/// # Errors
+/// When it answers that it does not want us: waiting does not mend a wrong password.
+async fn reachable(store: &Store) -> Result<(), Fatal> {
+    loop {
+        match store.ping().await {
+            Ok(()) => return Ok(()),
+            Err(error @ StoreError::Refused(_)) => {
+                let error = anyhow::Error::from(error)
+                    .context("ClickHouse refuses us: check clickhouse_user and its password");
+                return Err(Fatal::new(DATABASE, error));
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+/// Answers whether it is done; a collector has to wait for the tables, which it does not make.
+async fn prepare(config: &Config, state: &State) -> Result<bool, Fatal> {
     let failed = |error| Fatal::new(FAILED, anyhow::Error::from(error));
     if config.role == Role::All {
-        // The lease lies in a table, so the tables come first; migrating twice changes nothing.
+        // A second process must not migrate under the first; the lease itself lies in a table.
+        refuse_if_leased(config, &state.store).await?;
         let migrated = state.store.migrate(config.retention_months).await;
         let applied = migrated.map_err(|error| Fatal::new(FAILED, error))?;
         for name in applied {
@@ -86,11 +112,17 @@ async fn prepare(config: &Config, state: &State) -> Result<(), Fatal> {
             lease.acquire(&state.store, now()).await.map_err(lease_fatal)?;
         }
     }
-    state.sites.refresh().await.map_err(failed)?;
+    match state.sites.refresh().await {
+        Err(AccountError::Store(error)) if config.role == Role::Collect => {
+            tracing::warn!(%error, "There is no list of sites yet.");
+            return Ok(false);
+        }
+        refreshed => refreshed.map_err(failed)?,
+    }
     if config.role == Role::All && config.demo {
         state.accounts.ensure_demo(now()).await.map_err(failed)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Refuses to write settings while a serving process of another data directory has the lease.

@@ -64,49 +64,28 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
     };
     let mut asked_to_stop = watch_signals()?;
     let metrics = Arc::new(Metrics::new(&Outcome::ALL.map(Outcome::name)));
-    let keys = open_keys(&config)?;
-    let cache = config.data_dir.join("cache");
-    let geo =
-        geo_file::open(&config.geo_path, &cache).map_err(|error| Fatal::new(CONFIG, error))?;
-    if config.geo_path.is_empty() {
-        tracing::warn!("No city database: locations stay empty. Name one with geo_path.");
-    }
-    ingest::load_tables();
-    let agents = Agents::new();
-    agents.rotate(tasks::random_key()?);
-    let spool = open_spool(&config)?;
-    let database = Database::open(&config, Arc::clone(&metrics)).await?;
-    let database = Arc::new(database);
-    let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
-    let accounts = Accounts::new(Arc::clone(&sites)).map_err(|error| Fatal::new(FAILED, error))?;
-    let state = Arc::new(State::new(Parts {
-        settings: settings(&config),
-        metrics: Arc::clone(&metrics),
-        spool: spool.clone(),
-        keys,
-        geo,
-        agents,
-        sites,
-        accounts: Arc::new(accounts),
-        store: database.store.clone(),
-        limiter_key: tasks::random_key()?,
-    }));
+    let (state, database) = open(&config, &metrics).await?;
     let (shutdown, stopping) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let prepared = prepare::database(&mut tasks, &config, &state).await?;
     tasks::start(&mut tasks, &state);
     let delivery = tokio::spawn(drain::run(
         database.store.clone(),
-        spool.clone(),
+        state.spool.clone(),
         Arc::clone(&metrics),
         stopping.clone(),
     ));
-    let socket = AdminSocket::bind(&config.data_dir)?;
-    let serving = Serving::new(Arc::clone(&config), Arc::clone(&state), Arc::clone(&database));
-    tasks.spawn(async move { socket.serve(|line| serving.answer(line)).await });
-    announce(&config, &state, &public, metrics_listener.as_ref(), database.kind(), prepared)
-        .await?;
+    serve_operator(&mut tasks, &config, &state, &database)?;
+    let ready = ready_line(&config, &state, &public, metrics_listener.as_ref(), database.kind())?;
     let servers = start_servers(&state, public, metrics_listener, &stopping);
+    say(&ready)?;
+    if config.role == config::Role::All && prepared {
+        // The database may be stuck already: a signal must be heard all the same.
+        tokio::select! {
+            offered = offer_setup(&state) => offered?,
+            _ = asked_to_stop.wait_for(|asked| *asked) => {}
+        }
+    }
     // The sender lives in the task that watches signals; without it nobody can ask any more.
     asked_to_stop.wait_for(|asked| *asked).await.context("nobody watches signals any more")?;
     tracing::info!("Stopping.");
@@ -125,6 +104,59 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
         database.close().await;
     }
     drop(lock);
+    Ok(())
+}
+
+/// Opens everything in order, what the configuration may have wrong first.
+async fn open(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Result<(Arc<State>, Arc<Database>), Fatal> {
+    let keys = open_keys(config)?;
+    let cache = config.data_dir.join("cache");
+    let geo =
+        geo_file::open(&config.geo_path, &cache).map_err(|error| Fatal::new(CONFIG, error))?;
+    if config.geo_path.is_empty() {
+        tracing::warn!("No city database: locations stay empty. Name one with geo_path.");
+    }
+    ingest::load_tables();
+    let agents = Agents::new();
+    agents.rotate(tasks::random_key()?);
+    let spool = open_spool(config)?;
+    let database = Database::open(config, Arc::clone(metrics)).await?;
+    let database = Arc::new(database);
+    let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
+    let accounts = Accounts::new(Arc::clone(&sites)).map_err(|error| Fatal::new(FAILED, error))?;
+    let state = Arc::new(State::new(Parts {
+        settings: settings(config),
+        metrics: Arc::clone(metrics),
+        spool,
+        keys,
+        geo,
+        agents,
+        sites,
+        accounts: Arc::new(accounts),
+        store: database.store.clone(),
+        limiter_key: tasks::random_key()?,
+    }));
+    Ok((state, database))
+}
+
+/// Answers the command line.
+fn serve_operator(
+    tasks: &mut JoinSet<()>,
+    config: &Arc<Config>,
+    state: &Arc<State>,
+    database: &Arc<Database>,
+) -> Result<(), Fatal> {
+    let socket = AdminSocket::bind(&config.data_dir)?;
+    let serving =
+        Arc::new(Serving::new(Arc::clone(config), Arc::clone(state), Arc::clone(database)));
+    let answer = move |line| {
+        let serving = Arc::clone(&serving);
+        async move { serving.answer(line).await }
+    };
+    tasks.spawn(async move { socket.serve(answer).await });
     Ok(())
 }
 
@@ -213,15 +245,14 @@ async fn bind(address: &str) -> Result<TcpListener, Fatal> {
     })
 }
 
-/// Prints `ready` and, while there is no account, `setup`.
-async fn announce(
+/// Fixes the origins and answers the `ready` line.
+fn ready_line(
     config: &Config,
     state: &State,
     public: &TcpListener,
     metrics: Option<&TcpListener>,
     engine: &str,
-    database_is_prepared: bool,
-) -> Result<(), Fatal> {
+) -> Result<String, Fatal> {
     let url = |listener: &TcpListener| -> anyhow::Result<String> {
         let mut address = listener.local_addr()?;
         if address.ip().is_unspecified() {
@@ -234,12 +265,7 @@ async fn announce(
     state.listening.set(&ready);
     state.origin.set(config.public_url.as_deref().unwrap_or(&ready));
     let metrics = metrics.map(url).transpose()?.unwrap_or_else(|| "off".to_owned());
-    say(&format!("ready url={ready} metrics={metrics} engine={engine}"))?;
-    let offers_setup = config.role == config::Role::All && database_is_prepared;
-    if offers_setup {
-        offer_setup(state).await?;
-    }
-    Ok(())
+    Ok(format!("ready url={ready} metrics={metrics} engine={engine}"))
 }
 
 /// Prints the set-up link while there is no account.

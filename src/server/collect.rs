@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
-    AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, HeaderMap, HeaderName, HeaderValue,
 };
 use hyper::{Request, StatusCode};
 use serde_json::json;
@@ -36,11 +36,13 @@ const NO_BODY: PayloadError = PayloadError { field: "request", message: "the bod
 struct Verdict {
     outcomes: Vec<Outcome>,
     invalid: Option<PayloadError>,
+    /// A part of the body was not read.
+    ends_connection: bool,
 }
 
 impl Verdict {
     fn one(outcome: Outcome) -> Self {
-        Self { outcomes: vec![outcome], invalid: None }
+        Self { outcomes: vec![outcome], invalid: None, ends_connection: false }
     }
 
     /// The first outcome that is not `accepted`, else `accepted`.
@@ -70,6 +72,9 @@ pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
         None if status == StatusCode::ACCEPTED => answer::text(status, "ok"),
         None => answer::json(status, &json!({ "error": refusal(deciding) })),
     };
+    if verdict.ends_connection {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let dropped = verdict.dropped();
     if dropped > 0 && status == StatusCode::ACCEPTED {
         answer
@@ -132,7 +137,8 @@ fn refusal(outcome: Outcome) -> &'static str {
 
 async fn judge_event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Verdict {
     if ingest::opted_out(&gather(request.headers())) {
-        return Verdict::one(Outcome::OptedOut);
+        let whole = limit::discard(request.into_body(), limit::BROWSER_BODY_BYTES_MAX).await;
+        return Verdict { ends_connection: !whole, ..Verdict::one(Outcome::OptedOut) };
     }
     let Some(directory) = state.sites.snapshot() else {
         return Verdict::one(Outcome::Unavailable);
@@ -176,7 +182,7 @@ async fn judge_pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -
 }
 
 fn invalid(error: PayloadError) -> Verdict {
-    Verdict { outcomes: vec![Outcome::Invalid], invalid: Some(error) }
+    Verdict { invalid: Some(error), ..Verdict::one(Outcome::Invalid) }
 }
 
 /// Everything after parsing: sites, bots, address, token, row, spool.
@@ -245,7 +251,7 @@ async fn judge(
             state.outcomes.add(site, day, refused);
         }
     }
-    Verdict { outcomes, invalid: None }
+    Verdict { outcomes, invalid: None, ends_connection: false }
 }
 
 /// The last steps for one site: token, event, record.

@@ -38,6 +38,23 @@ pub async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, BodyEr
     tokio::time::timeout(BODY_TIME, gather(body, bytes_max)).await.unwrap_or(Err(BodyError::Broken))
 }
 
+/// Reads and forgets what is left of a body, so that the connection can be used again; answers
+/// whether it came to its end within `bytes_max`.
+pub async fn discard(mut body: Incoming, bytes_max: usize) -> bool {
+    let reading = async {
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            if bytes > bytes_max {
+                return false;
+            }
+        }
+        true
+    };
+    tokio::time::timeout(BODY_TIME, reading).await.unwrap_or(false)
+}
+
 async fn gather(mut body: Incoming, bytes_max: usize) -> Result<Bytes, BodyError> {
     let mut first: Option<Bytes> = None;
     let mut all = BytesMut::new();

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
@@ -96,8 +97,19 @@ pub async fn run<H, F>(
         drop(stream.set_nodelay(true));
         let handler = Arc::clone(&handler);
         let service = service_fn(move |request| {
+            let has_body = !matches!(*request.method(), Method::GET | Method::HEAD);
             let answer = CatchPanic::new(handler(request, peer));
-            async move { Ok::<_, std::convert::Infallible>(answer.await.unwrap_or_else(fault)) }
+            async move {
+                let mut answer = answer.await.unwrap_or_else(fault);
+                // A refusal may leave a part of the body unread: then the connection ends, and the
+                // other side is told, so that it does not send the next request into it.
+                if has_body
+                    && (answer.status().is_client_error() || answer.status().is_server_error())
+                {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, std::convert::Infallible>(answer)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -16,7 +16,7 @@ use crate::support::{process, seconds, wait_until};
 /// Name of the site of these tests.
 const SITE: &str = "load.example";
 /// How long a server that serves dashboards stays away in a test.
-const AWAY: Duration = Duration::from_secs(8);
+const AWAY: Duration = Duration::from_secs(30);
 /// Within this a change of settings is known to every collector.
 const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 
