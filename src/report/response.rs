@@ -28,6 +28,9 @@ pub(crate) fn answer(query: &Query, site: &Site, released: &Released<Answer>) ->
     meta.insert("threshold_off".to_owned(), (answer.threshold <= 1).into());
     meta.insert("withheld".to_owned(), answer.withheld.map(Withheld::name).into());
     meta.insert("withheld_visitors".to_owned(), answer.withheld_visitors.into());
+    if !answer.withheld_days.is_empty() {
+        meta.insert("withheld_days".to_owned(), answer.withheld_days.clone().into());
+    }
     if query.asked.time_labels {
         meta.insert("time_labels".to_owned(), time_labels(query, site).into());
     }

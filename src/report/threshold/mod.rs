@@ -44,6 +44,8 @@ pub(crate) struct Answer {
     pub(crate) withheld: Option<Withheld>,
     /// Visitors in "(other)", or selected by a list that is withheld.
     pub(crate) withheld_visitors: u64,
+    /// Days that a chart leaves out.
+    pub(crate) withheld_days: Vec<String>,
     /// The `k` it obeys.
     pub(crate) threshold: u32,
 }
@@ -172,9 +174,10 @@ impl Guard {
     ) -> Released<Answer> {
         let threshold = self.k;
         // A chart by day has the day as its only dimension.
-        let closed = hiding.closed_days();
-        rows.retain(|row| !row.dimensions.first().is_some_and(|day| closed.contains(day)));
-        Released(Answer { rows, total_rows, withheld: None, withheld_visitors, threshold })
+        let withheld_days = hiding.closed_days().to_vec();
+        rows.retain(|row| !row.dimensions.first().is_some_and(|day| withheld_days.contains(day)));
+        let withheld = None;
+        Released(Answer { rows, total_rows, withheld, withheld_visitors, withheld_days, threshold })
     }
 
     /// No rows, and why; `None` when there was nothing to see in the first place.
@@ -184,6 +187,7 @@ impl Guard {
             total_rows: 0,
             withheld: reason,
             withheld_visitors: visitors,
+            withheld_days: Vec::new(),
             threshold: self.k,
         })
     }
@@ -308,6 +312,7 @@ mod tests {
         let guard = Guard::new(5, &query(&chart).unwrap());
         let released = guard.release(&found, vec![row("a"), row("b")], 2, 0);
         assert_eq!(released.get().rows, [row("a")]);
+        assert_eq!(released.get().withheld_days, ["b"]);
     }
 
     #[test]

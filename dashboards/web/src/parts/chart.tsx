@@ -8,6 +8,7 @@ import { address } from "../state/address";
 import { report, type Answer } from "../state/api";
 import { buckets, intervalOf, type Bucket } from "../state/buckets";
 import { dayRange } from "../state/days";
+import { OTHER } from "../state/dimensions";
 import { beat, useLoad } from "../state/load";
 import { text, TOP, type Metric } from "../state/metrics";
 import { painted } from "../state/theme";
@@ -75,8 +76,9 @@ function Tip({ bucket, metric, at }: { bucket: Bucket; metric: Metric; at: { lef
 }
 
 /** Keys to the chart's lines. */
-function Keys({ view, all }: { view: View; all: Bucket[] }) {
+function Keys({ view, all, answer }: { view: View; all: Bucket[]; answer: Answer }) {
   const running = all.some((bucket) => bucket.running);
+  const gaps = (answer.meta.withheld_days ?? []).length > 0 || answer.results.some((row) => row.dimensions[0] === OTHER);
   return (
     <ul class="keys">
       <li>
@@ -89,6 +91,7 @@ function Keys({ view, all }: { view: View; all: Bucket[] }) {
           {intervalOf(view) === "hour" ? "This hour, not over yet" : "Today, not over yet"}
         </li>
       )}
+      {gaps && <li>Gaps: under {answer.meta.threshold} visitors, not shown</li>}
     </ul>
   );
 }
@@ -196,7 +199,7 @@ export function Chart({ view }: { view: View }) {
   return (
     <div class="chart">
       {loaded.stale && <Progress />}
-      <div class="chart-head">{drawn && !withheld && !loaded.error ? <Keys view={drawn.view} all={all} /> : <ul class="keys" />}</div>
+      <div class="chart-head">{drawn && !withheld && !loaded.error ? <Keys view={drawn.view} all={all} answer={drawn.answer} /> : <ul class="keys" />}</div>
       <div class={`chart-body ${loaded.stale ? "is-stale" : ""}`} aria-busy={loaded.stale || !drawn}>
         {loaded.error ? (
           <Failed error={loaded.error} again={loaded.again} />

@@ -72,6 +72,8 @@ export interface Answer {
     threshold?: number;
     withheld_visitors?: number;
     withheld?: null | "few_visitors" | "few_visitors_in_complement";
+    /** days that a chart leaves out, because too few visitors meet the filters */
+    withheld_days?: string[];
     time_labels?: string[];
     total_rows?: number;
   };

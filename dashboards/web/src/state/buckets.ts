@@ -4,6 +4,7 @@
  */
 import type { Answer, Value } from "./api";
 import { daysIn, longDay, nowIn, plusDays, shortDay, weekday } from "./days";
+import { OTHER } from "./dimensions";
 import { TOP, type MetricId } from "./metrics";
 import type { View } from "./view";
 
@@ -59,9 +60,11 @@ export function buckets(view: View, answer: Answer, metric: MetricId): Bucket[] 
     const label = row.dimensions[0] ?? "";
     found.set(label, [...(found.get(label) ?? []), row.metrics[0] ?? null]);
   }
+  // What is withheld is a gap, not a zero: hours in "(other)", days that are left out.
+  const isGap = (label: string) => found.has(OTHER) || (answer.meta.withheld_days ?? []).includes(label);
   return allLabels(view, answer).map((label): Bucket => {
     const ahead = label > current;
-    const value = found.get(label)?.shift() ?? (isCount ? 0 : null);
+    const value = found.get(label)?.shift() ?? (isCount && !isGap(label) ? 0 : null);
     const words = interval === "hour" ? hourWords(label) : { short: shortDay(label, view.today), long: longDay(label) };
     return {
       label,
