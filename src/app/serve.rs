@@ -254,10 +254,10 @@ fn ready_line(
     engine: &str,
 ) -> Result<String, Fatal> {
     let url = |listener: &TcpListener| -> anyhow::Result<String> {
-        let mut address = listener.local_addr()?;
+        let address = listener.local_addr()?;
         if address.ip().is_unspecified() {
             // Listening everywhere, loopback is where it can be reached for certain.
-            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+            return Ok(format!("http://127.0.0.1:{}", address.port()));
         }
         Ok(format!("http://{address}"))
     };
