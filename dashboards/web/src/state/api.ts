@@ -104,12 +104,18 @@ export async function call<T>(path: string, body?: unknown, signal?: AbortSignal
   throw failure(response, answer);
 }
 
+/** The server's words as a sentence: a capital and a full stop. */
+function sentence(words: string): string {
+  const text = words.charAt(0).toUpperCase() + words.slice(1);
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
+
 function failure(response: Response, answer: unknown): ApiError {
   const said = (answer ?? {}) as { error?: unknown; field?: unknown; setup_needed?: unknown };
   const wait = Number(response.headers.get("Retry-After"));
   return new ApiError(
     response.status,
-    typeof said.error === "string" ? said.error : `The server answered ${response.status}.`,
+    typeof said.error === "string" ? sentence(said.error) : `The server answered ${response.status}.`,
     typeof said.field === "string" ? said.field : undefined,
     wait > 0 ? wait : undefined,
     said.setup_needed === true,
