@@ -15,6 +15,9 @@ pub const QUERY_BODY_BYTES_MAX: usize = 256 * 1024;
 /// Time for a body to arrive.
 const BODY_TIME: Duration = Duration::from_secs(15);
 
+/// Time for a body that nobody looks at: nearly all come together with their head.
+const DISCARD_TIME: Duration = Duration::from_millis(200);
+
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
@@ -39,7 +42,8 @@ pub async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, BodyEr
 }
 
 /// Reads and forgets what is left of a body, so that the connection can be used again; answers
-/// whether it came to its end within `bytes_max`.
+/// whether it came to its end within `bytes_max` and a moment. The answer is known already and
+/// does not wait for a body that is still on its way.
 pub async fn discard(mut body: Incoming, bytes_max: usize) -> bool {
     let reading = async {
         let mut bytes = 0;
@@ -52,7 +56,7 @@ pub async fn discard(mut body: Incoming, bytes_max: usize) -> bool {
         }
         true
     };
-    tokio::time::timeout(BODY_TIME, reading).await.unwrap_or(false)
+    tokio::time::timeout(DISCARD_TIME, reading).await.unwrap_or(false)
 }
 
 async fn gather(mut body: Incoming, bytes_max: usize) -> Result<Bytes, BodyError> {
