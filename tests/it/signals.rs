@@ -223,3 +223,16 @@ fn no_setting_makes_the_program_ignore_a_signal() {
         assert_eq!(done.code, 64, "{name} is a setting: {done:?}");
     }
 }
+
+#[test]
+fn who_says_no_is_answered_before_a_body_that_is_still_on_its_way() {
+    let program = Program::start(Options::default().site("site.example", "UTC"));
+    let mut client = program.client();
+    let asked = Instant::now();
+    // The head announces a body that never comes.
+    let head = b"POST /api/event HTTP/1.1\r\nHost: x\r\nDNT: 1\r\nContent-Length: 500\r\n\r\n";
+    let answer = client.try_raw(head).expect("an answer without the body");
+    assert_eq!((answer.status, answer.outcome()), (202, "ignored; reason=opted_out"));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(answer.header("connection"), Some("close"));
+}
