@@ -15,12 +15,13 @@ use crate::store::schema_files::{FILES, SchemaFile, statements};
 const MAX_RETENTION_MONTHS: u32 = 25;
 
 /// Tables whose rows are kept for `retention_months`, and the column that says from when.
-const RETAINED: [(&str, &str); 5] = [
+const RETAINED: [(&str, &str); 6] = [
     ("open_events", "day"),
     ("outcomes", "day"),
     ("closed_batches", "day"),
     ("hits", "day"),
     ("totals", "day"),
+    ("closed_days", "day"),
 ];
 
 /// The table of applied files.

@@ -19,6 +19,7 @@ pub(super) const FILES: &[SchemaFile] = &[
         name: "settings",
         sql: include_str!("../../schema/0002_settings.sql"),
     },
+    SchemaFile { version: 3, name: "days", sql: include_str!("../../schema/0003_days.sql") },
 ];
 
 impl SchemaFile {
@@ -86,6 +87,10 @@ mod tests {
     #[test]
     fn every_table_has_a_ttl_and_the_fsync_settings() {
         for statement in FILES.iter().flat_map(|file| statements(file.sql)) {
+            if statement.starts_with("ALTER TABLE ") {
+                assert!(statement.contains(" ADD COLUMN IF NOT EXISTS "), "{statement}");
+                continue;
+            }
             assert!(statement.starts_with("CREATE TABLE IF NOT EXISTS "), "{statement}");
             for part in ["\nTTL ", "fsync_after_insert = 1", "fsync_part_directory = 1"] {
                 assert!(statement.contains(part), "{part} is missing in {statement}");
