@@ -26,6 +26,7 @@ pub(crate) mod random;
 pub(crate) mod report;
 pub(crate) mod scan;
 pub(crate) mod sql;
+pub(crate) mod years;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,94 @@
+//! Compares answers of the program with what they must be, and gathers every difference.
+
+use serde_json::Value;
+
+use crate::support::report::Reports;
+use crate::support::years::answer::{self, Answered};
+use crate::support::years::question::Question;
+use crate::support::years::table::Table;
+
+/// Differences that are told in full.
+const TOLD: usize = 12;
+
+/// What was found out.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) questions: usize,
+    /// Rows that were equal.
+    pub(crate) rows: usize,
+    pub(crate) withheld: usize,
+    pub(crate) others: usize,
+    pub(crate) faults: Vec<String>,
+}
+
+impl Found {
+    /// Takes in what another one found.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.questions += other.questions;
+        self.rows += other.rows;
+        self.withheld += other.withheld;
+        self.others += other.others;
+        self.faults.extend(other.faults);
+    }
+
+    /// Ends the test when there was a difference.
+    pub(crate) fn assert_none(&self, phase: &str) {
+        let told: Vec<&str> = self.faults.iter().take(TOLD).map(String::as_str).collect();
+        assert!(
+            self.faults.is_empty(),
+            "{phase}: {} of {} questions differ\n{}",
+            self.faults.len(),
+            self.questions,
+            told.join("\n\n")
+        );
+    }
+}
+
+/// Asks `asked` and compares every row of the answer.
+pub(crate) fn equal(reports: &mut Reports, table: &Table, asked: &Question, found: &mut Found) {
+    let all = answer::all(table, asked);
+    found.questions += 1;
+    let body = asked.json();
+    let answer = reports.ask(body.clone());
+    if answer.status != 200 {
+        found.faults.push(format!("{body}\n  {} {}", answer.status, answer.text()));
+        return;
+    }
+    let said = answer.json();
+    let wanted = answer::paged(asked, &all);
+    if let Some(fault) = difference(asked, &said, wanted, all.len()) {
+        found
+            .faults
+            .push(format!("site {}: {body}\n  {fault}\n  meta {}", asked.site, said["meta"]));
+    } else {
+        found.rows += wanted.len();
+    }
+}
+
+/// What differs first, in words.
+pub(crate) fn difference(
+    asked: &Question,
+    said: &Value,
+    wanted: &[Answered],
+    total: usize,
+) -> Option<String> {
+    let wanted = answer::json(asked, wanted);
+    let empty = Vec::new();
+    let rows = said["results"].as_array().unwrap_or(&empty);
+    if *rows != *wanted.as_array().expect("a list") {
+        let list = wanted.as_array().expect("a list");
+        let at =
+            rows.iter().zip(list).position(|(a, b)| a != b).unwrap_or(rows.len().min(list.len()));
+        let (said, wanted) = (rows.get(at), list.get(at));
+        let none = Value::Null;
+        return Some(format!(
+            "row {at} of {} (wanted {}): said {} wanted {}",
+            rows.len(),
+            list.len(),
+            said.unwrap_or(&none),
+            wanted.unwrap_or(&none)
+        ));
+    }
+    let told = said["meta"]["total_rows"].as_u64();
+    (told != Some(total as u64)).then(|| format!("total_rows {told:?} wanted {total}"))
+}

@@ -1,0 +1,1 @@
+//! What the threshold obliges an answer to: whatever is shown is right, and shown by right.
