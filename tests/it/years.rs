@@ -1,176 +1,139 @@
 //! A million events of forty sites in forty zones, asked about in three hundred ways: the answer
 //! is what brute force counts, whether days are open, closed, extended or a mixture of these.
 
-use std::ops::Range;
-use std::sync::Arc;
-use std::time::Instant;
-
-use crate::support::command;
-use crate::support::program::{Options, Program};
 use crate::support::random::Random;
-use crate::support::report::Reports;
-use crate::support::years::calendar::ZONES;
-use crate::support::years::check::{self, Found};
-use crate::support::years::crowd::{Crowd, Event};
-use crate::support::years::question::Question;
-use crate::support::years::rows;
-use crate::support::years::table::{Table, View};
+use crate::support::years::calendar::{DAYS, ZONES};
+use crate::support::years::check;
+use crate::support::years::compare::{self, Period};
+use crate::support::years::oblige::{self, K};
+use crate::support::years::question::{Question, untimed};
+use crate::support::years::story::{Story, sizes};
+use crate::support::years::table::{Dimension, Table, View};
 
 const SEED: u64 = 20_930_327;
 const EVENTS: usize = 1_000_000;
-const QUESTIONS: usize = 300;
+/// Questions about the biggest site beside those without filters, and about the others.
+const QUESTIONS: (usize, usize) = (14, 260);
 /// 2093-03-28 12:00 UTC: no day may be closed yet.
 const ALL_OPEN: u32 = 3_889_080_000;
+/// 2093-04-01 13:30 UTC: March may be closed, and its first two days are over for good.
+const MARCH_OVER: u32 = ALL_OPEN + 4 * 86_400 + 5_400;
+/// 2093-04-03 13:30 UTC: two more days may be closed, and two more are over for good.
+const TWO_LATER: u32 = MARCH_OVER + 2 * 86_400;
+/// 2093-04-12 13:30 UTC: all days are over for good.
+const ALL_OVER: u32 = MARCH_OVER + 11 * 86_400;
 
-/// The events, and the program that was told them.
-struct Story {
-    events: Arc<Vec<Event>>,
-    /// The events of each site.
-    ranges: Vec<Range<usize>>,
-    program: Program,
-    key: String,
-    /// Numbers of the sites in the database.
-    sites: Vec<u32>,
-    begun: Instant,
-}
-
-fn domain(site: usize) -> String {
-    format!("s{site:02}.example")
-}
-
-impl Story {
-    fn begin() -> Self {
-        let begun = Instant::now();
-        let events = Crowd::new(SEED, EVENTS).events;
-        assert_eq!(events.len(), EVENTS);
-        println!("made up after {:?}", begun.elapsed());
-        let mut ranges = vec![0..0; ZONES.len()];
-        let mut from = 0;
-        for of_site in events.chunk_by(|a, b| a.site == b.site) {
-            let to = from + of_site.len();
-            ranges[usize::from(of_site[0].site)] = from..to;
-            from = to;
-        }
-        let options = Options { clock: Some(ALL_OPEN), ..Options::default() }.show_all();
-        let program = Program::start(options);
-        let lines = ZONES.iter().enumerate();
-        let lines: String = lines
-            .map(|(site, zone)| format!("site add {} --timezone {zone}\n", domain(site)))
-            .collect();
-        command::at_home(program.home(), &["admin"], &lines).expect_ok("forty times site add");
-        let said = program.run(&["key", "create", "--all-sites", "--scope", "read"]);
-        let key = said.expect_ok("key create").trim().to_owned();
-        let numbers = "SELECT id, domain FROM sites FINAL FORMAT TSV";
-        let text = program.clickhouse().query("settings", numbers).expect("the sites");
-        let mut sites = vec![0; ZONES.len()];
-        for line in String::from_utf8_lossy(&text).lines() {
-            let (id, name) = line.split_once('\t').expect("two columns");
-            let site = (0..ZONES.len()).find(|site| domain(*site) == name);
-            sites[site.expect("one of ours")] = id.parse().expect("a number");
-        }
-        println!("the sites are known after {:?}", begun.elapsed());
-        Self { events: Arc::new(events), ranges, program, key, sites, begun }
+/// Every list of the biggest site without filters, and random questions about it.
+fn of_the_biggest(random: &mut Random) -> Vec<Question> {
+    let mut all = vec![Question::plain(0, &[])];
+    for time in [Dimension::Day, Dimension::Week, Dimension::Month, Dimension::Hour] {
+        all.push(Question::plain(0, &[time]));
     }
-
-    /// The batches of that arrival reach the database.
-    fn arrive(&self, arrival: u8) {
-        let data = self.program.home().data();
-        let rows = rows::insert(&data, &self.sites, &self.events, arrival);
-        println!("{rows} rows of arrival {arrival} after {:?}", self.begun.elapsed());
-    }
-
-    /// Every site as `view` shows it.
-    fn tables(&self, view: &View) -> Vec<Table> {
-        let table = |range: &Range<usize>| Table::new(&self.events, range.clone(), view);
-        let (biggest, others) = self.ranges.split_first().expect("forty sites");
-        let tables = std::thread::scope(|scope| {
-            let rest = scope.spawn(move || others.iter().map(table).collect::<Vec<Table>>());
-            let mut tables = vec![table(biggest)];
-            tables.extend(rest.join().expect("tables"));
-            tables
-        });
-        println!("visits are cut after {:?}", self.begun.elapsed());
-        tables
-    }
-
-    fn reports(&self, site: usize) -> Reports {
-        Reports::new(self.program.client(), &domain(site), &self.key)
-    }
-
-    /// Asks everything and compares.
-    fn ask(&self, phase: &str, tables: &[Table], questions: &[Question]) {
-        let some = |odd: usize| -> Found {
-            let mut found = Found::default();
-            for asked in questions.iter().skip(odd).step_by(2) {
-                let mut reports = self.reports(asked.site);
-                check::equal(&mut reports, &tables[asked.site], asked, &mut found);
-            }
-            found
-        };
-        let mut found = std::thread::scope(|scope| {
-            let odd = scope.spawn(|| some(1));
-            let mut found = some(0);
-            found.join(odd.join().expect("questions"));
-            found
-        });
-        println!(
-            "{phase}: {} questions, {} rows, after {:?}",
-            found.questions,
-            found.rows,
-            self.begun.elapsed()
-        );
-        found.faults.sort();
-        found.assert_none(phase);
-    }
-}
-
-/// Mostly about small sites, some about the biggest.
-fn questions() -> Vec<Question> {
-    let mut random = Random::seeded("questions", SEED);
-    let mut all = Vec::new();
-    while all.len() < QUESTIONS {
-        let site = if all.len() % 8 == 0 { 0 } else { all.len() % ZONES.len() };
-        let asked = Question::random(&mut random, site);
-        if is_old(&asked) {
-            all.push(asked);
-        }
-    }
+    all.extend(untimed().iter().map(|one| Question::plain(0, &[*one])));
+    all.extend((0..QUESTIONS.0).map(|_| Question::random(random, 0)));
     all
 }
 
-fn is_old(asked: &Question) -> bool {
-    use crate::support::years::filter::{Operator, Tree};
-    let old = [
-        "time:day",
-        "time:hour",
-        "event:page",
-        "event:name",
-        "visit:source",
-        "visit:channel",
-        "visit:country",
-        "visit:region",
-        "visit:city",
-        "visit:browser",
-        "visit:os",
-        "visit:device",
-        "visit:entry_page",
-        "visit:exit_page",
-    ];
-    asked.dimensions.iter().all(|one| old.contains(&one.name().as_str()))
-        && asked.leaves().iter().all(|leaf| {
-            leaf.operator == Operator::Is
-                && leaf.case_sensitive.is_none()
-                && old.contains(&leaf.dimension.name().as_str())
-        })
-        && asked.filters.iter().all(|tree| matches!(tree, Tree::Leaf(_)))
-        && !asked.metrics.iter().any(|one| ["time_on_page", "scroll_depth"].contains(one))
+/// Random questions about all others.
+fn of_the_others(random: &mut Random) -> Vec<Question> {
+    let sites = (1..ZONES.len()).cycle();
+    sites.take(QUESTIONS.1).map(|site| Question::random(random, site)).collect()
+}
+
+/// What was closed is what the tables hold as their last layer of that day, or as the whole.
+fn compare_closed(closed: &[(usize, [u64; 3])], tables: &[Table], days: usize) {
+    assert!(closed.len() >= days, "{closed:?}");
+    for (day, said) in closed {
+        let wanted = sizes(tables, *day);
+        assert_eq!(Some(said), wanted.last(), "rows, visitors and visits of day {day}: {wanted:?}");
+    }
 }
 
 #[test]
 fn a_million_events_are_counted_as_by_brute_force() {
-    let story = Story::begin();
+    let mut random = Random::seeded("questions", SEED);
+    let mut story = Story::begin(SEED, EVENTS, ALL_OPEN);
+    let (biggest, others) = (of_the_biggest(&mut random), of_the_others(&mut random));
+    let all = [biggest, others].concat();
     story.arrive(0);
-    let questions = questions();
-    let tables = story.tables(&View::open(0));
-    story.ask("all days open", &tables, &questions);
+
+    let view = View::open(0);
+    let tables = story.tables(&view);
+    let equal = |story: &Story, phase: &str, tables: &[Table], all: &[Question]| {
+        story.ask(phase, all, |asked, found| {
+            check::equal(&mut story.reports(asked.site), &tables[asked.site], asked, found);
+        });
+    };
+    equal(&story, "all days open", &tables, &all);
+    minutes(&story, &tables);
+
+    let closed = story.close(MARCH_OVER, 4);
+    compare_closed(&closed, &tables, 5);
+    equal(&story, "March closed, April open", &tables, &all);
+    beside(&story, &tables, &all);
+
+    // Two days are over for good, three will be taken in anew, the others are open.
+    story.arrive(1);
+    let mut view = View::open(1);
+    view.taken[..5].fill(vec![0]);
+    let hidden: Vec<Question> = (1..10).map(|site| within(site, (2, 4))).collect();
+    equal(&story, "late rows of closed days wait", &story.tables(&view), &hidden);
+
+    let closed = story.close(TWO_LATER, 6);
+    view.taken[..2].fill(vec![0, 1]);
+    view.taken[2..4].fill(vec![1]);
+    let tables = story.tables(&view);
+    compare_closed(&closed, &tables, 2);
+    equal(&story, "late rows taken in", &tables, &all);
+
+    story.restart(TWO_LATER, K);
+    let listed: Vec<Question> = all.iter().map(Question::unpaged).collect();
+    let judge = |story: &Story, phase: &str, tables: &[Table]| {
+        story.ask(phase, &listed, |asked, found| {
+            oblige::judge(&mut story.reports(asked.site), &tables[asked.site], asked, found);
+        })
+    };
+    judge(&story, "small groups of open and closed days", &tables);
+
+    story.arrive(2);
+    let closed = story.close(ALL_OVER, DAYS - 1);
+    view.taken[..2].fill(vec![0, 1, 2]);
+    view.taken[2..4].fill(vec![1, 2]);
+    view.taken[4..].fill(vec![2]);
+    let tables = story.tables(&view);
+    compare_closed(&closed, &tables, 5);
+    story.arrive(3);
+    let closed = story.close(ALL_OVER + 60, DAYS - 1);
+    view.taken.iter_mut().for_each(|taken| taken.push(3));
+    let tables = story.tables(&view);
+    compare_closed(&closed, &tables, 1);
+    judge(&story, "small groups of days with additions", &tables);
+    story.restart(ALL_OVER + 120, 1);
+    equal(&story, "all days closed, with additions", &tables, &all);
+}
+
+/// A question about some days of a site.
+fn within(site: usize, days: (i32, i32)) -> Question {
+    Question { days, ..Question::plain(site, &[Dimension::Day]) }
+}
+
+/// Minutes of open days.
+fn minutes(story: &Story, tables: &[Table]) {
+    story.ask("minutes", &[(0, 3), (1, 9), (5, 9), (8, 2)], |(site, day), found| {
+        compare::minutes(&mut story.reports(*site), &tables[*site], *site, *day, found);
+    });
+}
+
+/// Some of the questions beside another period; minutes of closed days are gone.
+fn beside(story: &Story, tables: &[Table], all: &[Question]) {
+    let some: Vec<&Question> =
+        all.iter().filter(|one| one.dimensions.len() <= 1).step_by(9).collect();
+    story.ask("comparisons", &some, |asked, found| {
+        for period in [Period::Previous, Period::Days(1, 6)] {
+            let mut reports = story.reports(asked.site);
+            compare::beside(&mut reports, &tables[asked.site], asked, period, found);
+        }
+    });
+    let said = compare::ask_minutes(&mut story.reports(1), 4);
+    assert!(said.get("results").is_none(), "minutes of a closed day: {said}");
 }

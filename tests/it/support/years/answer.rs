@@ -115,7 +115,8 @@ pub(crate) fn json(asked: &Question, rows: &[Answered]) -> Value {
     Value::Array(rows.collect())
 }
 
-fn number_of(metric: &str, number: u64) -> Value {
+/// A number as it stands in an answer.
+pub(crate) fn number_of(metric: &str, number: u64) -> Value {
     if metric != "views_per_visit" {
         return json!(number);
     }

@@ -4,6 +4,8 @@ use headcount::model::Day;
 use headcount::model::day::zone;
 use jiff::civil::Date;
 
+use crate::support::years::table::Dimension;
+
 /// First local day, at every site.
 pub(crate) const FIRST_DAY: &str = "2093-03-27";
 /// Local days with events.
@@ -85,11 +87,6 @@ impl Calendar {
         let since = ts - self.starts.get(day).expect("one of the days");
         u8::try_from(since / 3_600).expect("a day has at most 25 hours")
     }
-
-    /// How many hours begin on day number `day`.
-    pub(crate) fn hours(&self, day: usize) -> u32 {
-        (self.starts[day + 1] - self.starts[day]).div_ceil(3_600)
-    }
 }
 
 /// Number of a date among the days of the story; below 0 or beyond [`DAYS`] outside of it.
@@ -113,6 +110,26 @@ pub(crate) fn monday(day: i32) -> Date {
 /// The first of the month of day number `day`.
 pub(crate) fn first_of_month(day: i32) -> Date {
     date(day).first_of_month()
+}
+
+/// Every label of a time from day number `from` to `to`; of hours as many as begin in each day.
+pub(crate) fn labels(name: &str, dimension: Dimension, (from, to): (i32, i32)) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let zone = zone(name).expect("a known zone");
+    let start = |day: i32| Day::from_date(date(day)).start(&zone);
+    for day in from..=to {
+        match dimension {
+            Dimension::Week => found.push(monday(day).to_string()),
+            Dimension::Month => found.push(first_of_month(day).to_string()),
+            Dimension::Hour => {
+                let hours = (start(day + 1) - start(day)).div_ceil(3_600);
+                found.extend((0..hours).map(|hour| format!("{} {hour:02}:00:00", date(day))));
+            }
+            _ => found.push(date(day).to_string()),
+        }
+    }
+    found.dedup();
+    found
 }
 
 #[cfg(test)]

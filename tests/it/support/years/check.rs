@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::support::report::Reports;
 use crate::support::years::answer::{self, Answered};
+use crate::support::years::calendar::{ZONES, labels};
 use crate::support::years::question::Question;
 use crate::support::years::table::Table;
 
@@ -56,13 +57,27 @@ pub(crate) fn equal(reports: &mut Reports, table: &Table, asked: &Question, foun
     }
     let said = answer.json();
     let wanted = answer::paged(asked, &all);
-    if let Some(fault) = difference(asked, &said, wanted, all.len()) {
+    let fault = difference(asked, &said, wanted, all.len());
+    let fault = fault.or_else(|| meta(table, asked, &said["meta"]));
+    if let Some(fault) = fault {
         found
             .faults
             .push(format!("site {}: {body}\n  {fault}\n  meta {}", asked.site, said["meta"]));
     } else {
         found.rows += wanted.len();
     }
+}
+
+/// What is not right beside the rows.
+fn meta(table: &Table, asked: &Question, meta: &Value) -> Option<String> {
+    let late = table.added(asked.days);
+    let said = meta.get("late_rows").map_or(Some(0), Value::as_u64);
+    if said != Some(late) {
+        return Some(format!("late_rows {said:?} wanted {late}"));
+    }
+    let time = asked.time()?;
+    let wanted = Value::from(labels(ZONES[asked.site], time, asked.days));
+    (meta["time_labels"] != wanted).then(|| format!("time_labels are not {wanted}"))
 }
 
 /// What differs first, in words.

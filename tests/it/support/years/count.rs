@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::support::years::filter::{Test, Tree};
-use crate::support::years::n32;
-use crate::support::years::table::{Dimension, NONE, Table};
+use crate::support::years::table::{Dimension, NONE, Row, Table};
+use crate::support::years::words::PATH;
 
 /// The values of a group, by dimension; [`OTHERS`] where values are withheld.
 pub(crate) type Key = [u16; 3];
@@ -38,6 +38,7 @@ struct Last {
     visitor: u32,
     head: u32,
     visit: u32,
+    entered: u32,
 }
 
 /// What is counted, over which rows.
@@ -73,7 +74,7 @@ impl Groups {
         let next = self.found.len();
         let number = *self.numbers.entry(key).or_insert(next);
         if number == next {
-            let last = Last { visitor: 0, head: 0, visit: NONE };
+            let last = Last { visitor: 0, head: 0, visit: NONE, entered: NONE };
             self.found.push((key, Sums::default(), last));
         }
         self.last = (key, number);
@@ -81,53 +82,67 @@ impl Groups {
     }
 }
 
+/// What a count looks up for every row.
+struct Asked {
+    tests: Vec<Test>,
+    columns: Vec<Arc<Vec<u16>>>,
+    /// Where the page stands among the dimensions, and the entry pages.
+    page: Option<(usize, Arc<Vec<u16>>)>,
+}
+
+impl Asked {
+    fn new(count: &Count<'_>) -> Self {
+        let page = count.dimensions.iter().position(|one| *one == Dimension::Text(PATH));
+        let column = |one: &Dimension| count.table.column(*one);
+        Self {
+            tests: count.filters.iter().map(|tree| tree.on(count.table)).collect(),
+            columns: count.dimensions.iter().map(column).collect(),
+            page: page.map(|place| (place, count.table.column(Dimension::Entry))),
+        }
+    }
+
+    fn key(&self, row: usize) -> Key {
+        let mut key = [0; 3];
+        let mut at = 0;
+        while at < self.columns.len() {
+            key[at] = self.columns[at][row];
+            at += 1;
+        }
+        key
+    }
+}
+
 impl Count<'_> {
     /// The groups, in any order.
     pub(crate) fn groups(&self) -> Vec<Group> {
         let table = self.table;
-        let tests: Vec<Test> = self.filters.iter().map(|tree| tree.on(table)).collect();
-        let columns: Vec<Arc<Vec<u16>>> =
-            self.dimensions.iter().map(|one| table.column(*one)).collect();
+        let asked = Asked::new(self);
         let mut groups = Groups { numbers: HashMap::new(), found: Vec::new(), last: ([0; 3], 0) };
         'rows: for at in table.between(self.days.0, self.days.1) {
-            for test in &tests {
+            for test in &asked.tests {
                 if !test.passes(at) {
                     continue 'rows;
                 }
             }
-            let own = self.key(&columns, at);
+            let own = asked.key(at);
             let number = groups.number((self.hide)(own));
             self.event(&mut groups.found[number], at);
             let row = &table.rows[at];
             if row.visit != NONE {
-                let key = self.starting(own, at);
+                let key = self.starting(own, row);
                 let number = if key == own { number } else { groups.number((self.hide)(key)) };
-                let group = &mut groups.found[number];
-                if group.2.visit != row.visit {
-                    group.2.visit = row.visit;
-                    self.visit(&tests, &columns, group, at);
-                }
+                self.visit(&mut groups.found[number], row);
+                self.entry(&asked, &mut groups.found[number], key, at);
             }
         }
         groups.found.into_iter().map(|(key, sums, _)| (key, sums)).collect()
     }
 
-    fn key(&self, columns: &[Arc<Vec<u16>>], row: usize) -> Key {
-        let mut key = [0; 3];
-        let mut at = 0;
-        while at < columns.len() {
-            key[at] = columns[at][row];
-            at += 1;
-        }
-        key
-    }
-
     /// The key with the hour in which the visit of a row starts.
-    fn starting(&self, mut key: Key, row: usize) -> Key {
+    fn starting(&self, mut key: Key, row: &Row) -> Key {
         for (value, dimension) in key.iter_mut().zip(self.dimensions) {
             if *dimension == Dimension::Hour {
-                let visit = &self.table.visits[self.table.rows[row].visit as usize];
-                *value = self.table.start_hour(visit);
+                *value = self.table.start_hour(&self.table.visits[row.visit as usize]);
             }
         }
         key
@@ -156,29 +171,42 @@ impl Count<'_> {
         }
     }
 
-    fn visit(
-        &self,
-        tests: &[Test],
-        columns: &[Arc<Vec<u16>>],
-        group: &mut (Key, Sums, Last),
-        at: usize,
-    ) {
-        let (key, sums, _) = group;
-        let visit = &self.table.visits[self.table.rows[at].visit as usize];
-        sums.visits += 1;
-        sums.views += u64::from(visit.views);
-        sums.seconds += u64::from(visit.duration);
-        let by_page =
-            self.dimensions.contains(&Dimension::Text(crate::support::years::words::PATH));
-        let entered = !by_page
-            || visit.entry != NONE && {
-                let entry = visit.entry as usize;
-                (self.hide)(self.starting(self.key(columns, entry), entry)) == *key
-            };
-        if entered && tests.iter().all(|test| test.entry_passes(at)) {
-            sums.entries += 1;
-            sums.bounces += u64::from(visit.bounce);
+    /// A visit counts once in each group.
+    fn visit(&self, group: &mut (Key, Sums, Last), row: &Row) {
+        let (_, sums, last) = group;
+        if last.visit != row.visit {
+            last.visit = row.visit;
+            let visit = &self.table.visits[row.visit as usize];
+            sums.visits += 1;
+            sums.views += u64::from(visit.views);
+            sums.seconds += u64::from(visit.duration);
         }
+    }
+
+    /// A visit counts for the bounce rate of a group when one of its events there would pass with
+    /// the entry page in the place of its own page; in a group of one page, when it entered there.
+    fn entry(&self, asked: &Asked, group: &mut (Key, Sums, Last), key: Key, at: usize) {
+        let row = &self.table.rows[at];
+        let visit = &self.table.visits[row.visit as usize];
+        let (group_key, sums, last) = group;
+        if last.entered == row.visit {
+            return;
+        }
+        if let Some((place, entries)) = &asked.page {
+            let mut entered = key;
+            entered[*place] = entries[at];
+            if visit.entry == NONE || (self.hide)(entered) != *group_key {
+                return;
+            }
+        }
+        for test in &asked.tests {
+            if !test.entry_passes(at) {
+                return;
+            }
+        }
+        last.entered = row.visit;
+        sums.entries += 1;
+        sums.bounces += u64::from(visit.bounce);
     }
 }
 
@@ -188,18 +216,14 @@ pub(crate) fn total(table: &Table, filters: &[Tree], days: (i32, i32)) -> Sums {
     count.groups().pop().map(|(_, sums)| sums).unwrap_or_default()
 }
 
-/// Visitors not known by a key alone, of each value of a dimension.
+/// Visitors not known by a key alone, of each combination of values.
 pub(crate) fn heads(
     table: &Table,
     filters: &[Tree],
-    dimension: Dimension,
+    dimensions: &[Dimension],
     days: (i32, i32),
-) -> HashMap<u16, u64> {
-    let count = Count { table, filters, dimensions: &[dimension], days, hide: &shown };
-    count.groups().into_iter().map(|(key, sums)| (key[0], sums.heads)).collect()
-}
-
-/// So many rows.
-pub(crate) fn rows(table: &Table) -> u32 {
-    n32(table.rows.len())
+) -> HashMap<Vec<u16>, u64> {
+    let groups = Count { table, filters, dimensions, days, hide: &shown }.groups();
+    let values = |key: Key| key.iter().take(dimensions.len()).copied().collect();
+    groups.into_iter().map(|(key, sums)| (values(key), sums.heads)).collect()
 }

@@ -5,14 +5,18 @@
 //! and looks at every event for every question. Only the calendar is borrowed (`model::day`).
 
 pub(crate) mod answer;
+#[cfg(test)]
+mod by_hand;
 pub(crate) mod calendar;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod count;
 pub(crate) mod crowd;
 pub(crate) mod filter;
 pub(crate) mod oblige;
 pub(crate) mod question;
 pub(crate) mod rows;
+pub(crate) mod story;
 pub(crate) mod table;
 pub(crate) mod words;
 

@@ -105,6 +105,9 @@ impl Question {
             "dimensions": names,
             "include": {"total_rows": true},
         });
+        if self.time().is_some() {
+            body["include"]["time_labels"] = Value::from(true);
+        }
         if !self.filters.is_empty() {
             body["filters"] = Value::Array(self.filters.iter().map(Tree::json).collect());
         }
@@ -138,9 +141,14 @@ impl Question {
         order
     }
 
-    /// Its conditions.
-    pub(crate) fn leaves(&self) -> Vec<&Leaf> {
-        self.filters.iter().flat_map(Tree::leaves).collect()
+    /// The same about all rows.
+    pub(crate) fn unpaged(&self) -> Self {
+        Self { page: None, ..self.clone() }
+    }
+
+    /// The time among its dimensions.
+    pub(crate) fn time(&self) -> Option<Dimension> {
+        self.dimensions.iter().copied().find(|one| one.is_time())
     }
 }
 

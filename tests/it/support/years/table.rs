@@ -59,11 +59,6 @@ impl Dimension {
         matches!(self, Self::Day | Self::Week | Self::Month)
     }
 
-    /// Whether a value may be the value of one event only.
-    pub(crate) fn is_of_events(self) -> bool {
-        matches!(self, Self::Text(column) if column < OF_VISITS) || matches!(self, Self::Prop(_))
-    }
-
     /// The labels of its values; of a time none.
     pub(crate) fn labels(self) -> &'static [String] {
         match self {
@@ -147,6 +142,8 @@ pub(crate) struct Table {
     pub(crate) visits: Vec<Visit>,
     /// Rows of each day.
     days: Vec<Range<usize>>,
+    /// Rows, visitors and visits of each day, by layer.
+    layers: Vec<Vec<[u64; 3]>>,
     /// Events of the site, in any order.
     events: Arc<Vec<Event>>,
     from: usize,
@@ -168,21 +165,32 @@ impl Table {
             rows: Vec::new(),
             visits: Vec::new(),
             days: Vec::new(),
+            layers: Vec::new(),
             events: Arc::clone(events),
             from: range.start,
             visitors: 0,
             columns: Mutex::default(),
         };
-        for mut list in days {
+        for (mut list, taken) in days.into_iter().zip(&view.taken) {
             let first = table.rows.len();
+            let mut layers = vec![[0; 3]; taken.len()];
             list.sort_unstable();
             for one in list.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+                let before = table.sizes();
                 let found: Vec<u32> = one.iter().map(|(_, _, event)| *event).collect();
                 table.visitor(&found);
+                let sizes = layers[one[0].0].iter_mut().zip(table.sizes()).zip(before);
+                sizes.for_each(|((sum, after), before)| *sum += after - before);
             }
+            table.layers.push(layers);
             table.days.push(first..table.rows.len());
         }
         table
+    }
+
+    /// Rows, visitors and visits so far.
+    fn sizes(&self) -> [u64; 3] {
+        [self.rows.len() as u64, u64::from(self.visitors), self.visits.len() as u64]
     }
 
     fn event(&self, at: u32) -> &Event {
@@ -282,11 +290,6 @@ impl Table {
         self.days[day(from)].start..self.days[day(to)].end
     }
 
-    /// The day of a row, by its place.
-    fn day_of(&self, row: usize) -> usize {
-        self.days.iter().position(|range| range.contains(&row)).expect("every row has a day")
-    }
-
     /// The value of every row, numbered.
     pub(crate) fn column(&self, dimension: Dimension) -> Arc<Vec<u16>> {
         if let Some(known) = self.columns.lock().expect("no panic").get(&dimension) {
@@ -336,19 +339,25 @@ impl Table {
         }
     }
 
+    /// The second of row number `row`, since 1970 UTC.
+    pub(crate) fn second(&self, row: usize) -> u32 {
+        self.event(self.rows[row].event).ts
+    }
+
     /// The hour in which a visit starts, numbered as [`Dimension::Hour`] is.
     pub(crate) fn start_hour(&self, visit: &Visit) -> u16 {
         hour(self.event(self.rows[visit.start as usize].event))
     }
 
-    /// How many events, engagement left out, came as additions, and to which days.
-    pub(crate) fn added(&self, view: &View, from: i32, to: i32) -> usize {
-        let rows = self.between(from, to);
-        let is_late = |row: &usize| {
-            let day = self.day_of(*row);
-            view.layer(day, self.event(self.rows[*row].event).arrival).is_some_and(|at| at > 0)
-        };
-        rows.filter(is_late).count()
+    /// Rows, visitors and visits that came to day number `day` as its whole (0) or an addition.
+    pub(crate) fn layer(&self, day: usize, layer: usize) -> [u64; 3] {
+        self.layers[day].get(layer).copied().unwrap_or_default()
+    }
+
+    /// How many events, engagement left out, came as additions from day `from` to `to`.
+    pub(crate) fn added(&self, (from, to): (i32, i32)) -> u64 {
+        let days = (0..).zip(&self.layers).filter(|(day, _)| (from..=to).contains(day));
+        days.flat_map(|(_, layers)| layers.iter().skip(1)).map(|sizes| sizes[0]).sum()
     }
 }
 
