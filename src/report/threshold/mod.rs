@@ -84,7 +84,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Guard {
     k: u32,
     is_list: bool,
-    by_day: bool,
+    by_period: bool,
     filtered_dimensions: usize,
 }
 
@@ -111,7 +111,7 @@ impl Guard {
         Self {
             k: k.max(1),
             is_list: !query.list_dimensions().is_empty(),
-            by_day: query.by_day(),
+            by_period: query.by_period(),
             filtered_dimensions: query.filtered_dimensions().len(),
         }
     }
@@ -149,7 +149,7 @@ impl Guard {
             return Verdict::Withheld(reason, 0);
         }
         if !self.is_list {
-            let closed = days.iter().filter(|day| self.by_day && self.meets_small(day));
+            let closed = days.iter().filter(|day| self.by_period && self.meets_small(day));
             let closed = closed.map(|day| day.day.clone()).collect();
             return Verdict::Rows(self.open(query).without_days(closed));
         }
@@ -160,7 +160,7 @@ impl Guard {
             return Verdict::Withheld(reason, range.selected);
         }
         let open = days.iter().filter(|day| !self.meets_small(day) && self.reason(day).is_none());
-        let open_days = self.by_day.then(|| open.map(|day| day.day.clone()).collect());
+        let open_days = self.by_period.then(|| open.map(|day| day.day.clone()).collect());
         Verdict::Rows(Hiding::new(self.k, needing(query), query, open_days))
     }
 
