@@ -210,7 +210,8 @@ impl Visits {
     fn rows(&mut self, columns: &Columns) -> String {
         let mut of_visit = Vec::new();
         // The order of columns is that of `plain` and `closed`: unions go by place.
-        let mut of_event = vec![format!("{} AS by_key, toUInt8(0) AS first", self.of("x", "by_key"))];
+        let mut of_event =
+            vec![format!("{} AS by_key, toUInt8(0) AS first", self.of("x", "by_key"))];
         for column in &columns.0 {
             if let Some(value) = self.of_visit(*column) {
                 of_visit.push(format!(", {value} AS {}", column.name()));

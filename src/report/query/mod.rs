@@ -184,26 +184,35 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_has_no_meaning_together_is_refused() {
-        for (parts, field) in [
-            (json!({ "metrics": ["bounce_rate"], "dimensions": ["event:name"] }), "metrics"),
-            (json!({ "metrics": ["visits"], "date_range": "realtime" }), "metrics"),
-            (json!({ "date_range": "realtime", "dimensions": ["time:hour"] }), "dimensions"),
-            (
-                json!({ "date_range": ["2025-01-01", "2026-05-01"], "dimensions": ["time:hour"] }),
-                "date_range",
-            ),
-        ] {
-            assert_eq!(query(&parts).expect_err(&parts.to_string()).field, field);
-        }
-        query(&json!({ "metrics": ["bounce_rate"], "dimensions": ["event:page"] })).unwrap();
-    }
-
-    #[test]
     fn a_period_alone_makes_no_list() {
         let chart = query(&json!({ "dimensions": ["time:day"] })).unwrap();
         assert!(chart.by_period() && chart.list_dimensions().is_empty());
+        let weeks = query(&json!({ "dimensions": ["visit:os", "time:week"] })).unwrap();
+        assert_eq!(weeks.period(), Some(Dimension::Week));
+        assert_eq!(weeks.list_dimensions(), [Dimension::Os]);
         let hours = query(&json!({ "dimensions": ["time:hour"] })).unwrap();
         assert_eq!(hours.list_dimensions(), [Dimension::Hour]);
+        assert_eq!((hours.period(), hours.time()), (None, Some(Dimension::Hour)));
+    }
+
+    #[test]
+    fn buckets_of_a_time_have_labels() {
+        let first_and_last = |dimension: &str| {
+            let parts = json!({ "date_range": ["2026-10-24", "2026-10-25"],
+                "dimensions": [dimension] });
+            let labels = query(&parts).unwrap().time_labels(&site());
+            (labels.len(), labels.first().unwrap().clone(), labels.last().unwrap().clone())
+        };
+        for (dimension, count, first, last) in [
+            ("time:day", 2, "2026-10-24", "2026-10-25"),
+            ("time:week", 1, "2026-10-19", "2026-10-19"),
+            ("time:month", 1, "2026-10-01", "2026-10-01"),
+            ("time:hour", 49, "2026-10-24 00:00:00", "2026-10-25 24:00:00"),
+            ("time:minute", 49 * 60, "2026-10-24 00:00:00", "2026-10-25 24:59:00"),
+        ] {
+            let expected = (count, first.to_owned(), last.to_owned());
+            assert_eq!(first_and_last(dimension), expected, "{dimension}");
+        }
+        assert!(query(&json!({})).unwrap().time_labels(&site()).is_empty());
     }
 }

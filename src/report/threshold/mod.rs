@@ -48,6 +48,8 @@ pub(crate) struct Answer {
     pub(crate) withheld_days: Vec<String>,
     /// The `k` it obeys.
     pub(crate) threshold: u32,
+    /// Rows of the range that came after their day was closed for good.
+    pub(crate) late_rows: u64,
 }
 
 /// Why a list is withheld.
@@ -177,7 +179,15 @@ impl Guard {
         let withheld_days = hiding.closed_days().to_vec();
         rows.retain(|row| !row.dimensions.first().is_some_and(|day| withheld_days.contains(day)));
         let withheld = None;
-        Released(Answer { rows, total_rows, withheld, withheld_visitors, withheld_days, threshold })
+        Released(Answer {
+            rows,
+            total_rows,
+            withheld,
+            withheld_visitors,
+            withheld_days,
+            threshold,
+            late_rows: 0,
+        })
     }
 
     /// No rows, and why; `None` when there was nothing to see in the first place.
@@ -189,6 +199,7 @@ impl Guard {
             withheld_visitors: visitors,
             withheld_days: Vec::new(),
             threshold: self.k,
+            late_rows: 0,
         })
     }
 
