@@ -196,4 +196,81 @@ mod tests {
         assert_eq!(json["meta"]["threshold_off"], json!(true));
         assert_eq!(json["meta"]["time_labels"].as_array().unwrap().len(), 7);
     }
+
+    /// The answer to `parts`, whose comparison answers `other`.
+    fn compared(
+        parts: &Value,
+        rows: Vec<Row>,
+        other: impl Fn(&Guard, &Query) -> Released<Answer>,
+    ) -> Value {
+        let query = query(parts).unwrap();
+        let guard = Guard::new(5, &query);
+        let released = guard.release(&guard.open(&query), rows, 1, 0);
+        let other_query = query.compared(&site(), 1_795_303_800).unwrap();
+        let other = other(&Guard::new(5, &other_query), &other_query);
+        let text = answer(&query, &site(), &released, Some((&other_query, &other)));
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    #[test]
+    fn a_comparison_stands_beside_every_row() {
+        let parts = json!({ "metrics": ["visitors", "views_per_visit"], "dimensions": ["visit:city"],
+            "date_range": ["2026-11-20", "2026-11-20"],
+            "include": { "comparisons": { "mode": "year_over_year" } } });
+        let rows = vec![row(false, &["Munich"], &[9, 130]), row(true, &[""], &[6, 200])];
+        let json = compared(&parts, rows, |guard, query| {
+            guard.release(&guard.open(query), vec![row(false, &["Munich"], &[6, 104])], 1, 0)
+        });
+        assert_eq!(
+            json["results"],
+            json!([
+                { "dimensions": ["Munich"], "metrics": [9, 1.3], "comparison":
+                    { "dimensions": ["Munich"], "metrics": [6, 1.04], "change": [50, 25] } },
+                { "dimensions": ["(other)"], "metrics": [6, 2.0], "comparison":
+                    { "dimensions": ["(other)"], "metrics": null, "change": [null, null] } },
+            ])
+        );
+        assert_eq!(
+            json["query"]["comparison_date_range"],
+            json!(["2025-11-20T00:00:00+01:00", "2025-11-20T23:59:59+01:00"])
+        );
+        let asked = json!({ "mode": "year_over_year", "match_day_of_week": false });
+        assert_eq!(json["query"]["include"]["comparisons"], asked);
+    }
+
+    #[test]
+    fn a_withheld_comparison_says_why() {
+        let parts = json!({ "dimensions": ["visit:city"],
+            "include": { "comparisons": { "mode": "previous_period" } } });
+        let json = compared(&parts, vec![row(false, &["Rome"], &[9])], |guard, _| {
+            guard.withhold(Some(Withheld::FewVisitorsInComplement), 70)
+        });
+        assert_eq!(json["results"][0]["comparison"], Value::Null);
+        assert_eq!(json["results"][0]["metrics"], json!([9]));
+        assert_eq!(json["meta"]["comparison_withheld"], json!("few_visitors_in_complement"));
+    }
+
+    #[test]
+    fn the_echo_is_the_query_as_understood() {
+        let parts = json!({ "dimensions": ["event:props:plan", "time:week"],
+            "filters": [["not", ["or", [
+                ["is", "event:props:plan", [""]],
+                ["contains", "event:page", ["/x"], { "case_sensitive": false }],
+            ]]]] });
+        let query = query(&parts).unwrap();
+        let released = Guard::new(1, &query).withhold(None, 0);
+        let json: Value =
+            serde_json::from_slice(&answer(&query, &site(), &released, None)).unwrap();
+        assert_eq!(json["query"]["dimensions"], parts["dimensions"]);
+        assert_eq!(
+            json["query"]["filters"],
+            json!([
+                ["is_not", "event:props:plan", ["(not set)"]],
+                ["contains_not", "event:page", ["/x"], { "case_sensitive": false }],
+            ])
+        );
+        assert_eq!(json["query"]["order_by"][2], json!(["event:props:plan", "asc"]));
+        assert_eq!(json["query"].get("comparison_date_range"), None);
+        assert_eq!(json["meta"].get("late_rows"), None);
+    }
 }

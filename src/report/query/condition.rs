@@ -7,9 +7,9 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::report::query::dimension::Dimension;
 use crate::report::query::error::QueryError;
 use crate::report::query::filter::Filter;
+use crate::report::query::filter::check_sizes;
 use crate::report::query::filter::filter;
 use crate::report::query::json::list;
 use crate::report::query::props::Props;
@@ -17,12 +17,8 @@ use crate::report::query::raw::RawQuery;
 
 /// Filters of one query; each one is weighed alone and against the others.
 const MAX_FILTERS: usize = 16;
-/// Dimensions of all filters; each part of them is weighed by itself.
-const MAX_FILTERED_DIMENSIONS: usize = 6;
 /// How deep `and`, `or` and `not` may stand in each other.
 const MAX_DEPTH: usize = 3;
-/// Bytes of all values of all filters; bound values travel in a URL.
-const MAX_FILTER_BYTES: usize = 32 * 1024;
 /// Terms of the disjunctive form; each one is weighed by itself.
 const MAX_TERMS: usize = 16;
 
@@ -124,27 +120,6 @@ pub(super) fn filters(
     Ok((filters, condition))
 }
 
-fn check_sizes(filters: &[Filter]) -> Result<(), QueryError> {
-    let mut dimensions: Vec<Dimension> = Vec::new();
-    for one in filters {
-        if !dimensions.contains(&one.dimension) {
-            dimensions.push(one.dimension);
-        }
-    }
-    if dimensions.len() > MAX_FILTERED_DIMENSIONS {
-        let sent = format!("filters on {} dimensions", dimensions.len());
-        let allowed = format!("filters on at most {MAX_FILTERED_DIMENSIONS} dimensions at once");
-        return Err(QueryError::of_text("filters", &sent, &allowed));
-    }
-    let bytes: usize = filters.iter().flat_map(|one| &one.values).map(String::len).sum();
-    if bytes > MAX_FILTER_BYTES {
-        let sent = format!("values of {bytes} bytes together");
-        let allowed = format!("values of at most {MAX_FILTER_BYTES} bytes together");
-        return Err(QueryError::of_text("filters", &sent, &allowed));
-    }
-    Ok(())
-}
-
 /// Filters on their way in.
 struct Reading<'a> {
     found: Vec<Filter>,
@@ -242,17 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn and_is_a_list_of_filters() {
+    fn a_list_of_filters_is_an_and_and_no_filters_one_empty_term() {
         let (one, two) = (leaf("a"), json!(["is_not", "visit:country", ["DE"]]));
         let flat = read(&json!([one, two])).unwrap();
         assert_eq!(flat.condition, Condition::All(vec![Condition::Leaf(0), Condition::Leaf(1)]));
         assert_eq!(read(&json!([["and", [one, ["and", [two]]]]])).unwrap(), flat);
         assert_eq!(read(&json!([["not", ["not", one]], two])).unwrap(), flat);
         assert_eq!(echo(&flat), [one, two]);
-    }
-
-    #[test]
-    fn no_filters_are_one_empty_term() {
         let none = read(&json!([])).unwrap();
         assert_eq!(none.condition, Condition::All(Vec::new()));
         assert_eq!(none.terms(), [Vec::<usize>::new()]);

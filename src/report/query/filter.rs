@@ -14,6 +14,12 @@ use crate::report::query::props::Props;
 const MAX_VALUES: usize = 100;
 /// Bytes of one value of a filter; paths are shorter.
 pub(super) const MAX_VALUE_BYTES: usize = 2_000;
+/// Dimensions of all filters; each part of them is weighed by itself.
+const MAX_FILTERED_DIMENSIONS: usize = 6;
+/// Bytes of all values of all filters; bound values travel in a URL.
+const MAX_FILTER_BYTES: usize = 32 * 1024;
+/// Patterns of all filters; each one is tried on many values.
+const MAX_PATTERNS: usize = 32;
 
 /// How a filter compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +143,38 @@ pub(super) fn filter(field: &str, sent: &Value, props: &mut Props) -> Result<Fil
     });
     let values = values.collect::<Result<_, _>>()?;
     Ok(Filter { operator, dimension: found, values, case_sensitive })
+}
+
+/// Refuses filters that are too much together.
+///
+/// # Errors
+/// When they have too many dimensions, patterns or bytes.
+pub(super) fn check_sizes(filters: &[Filter]) -> Result<(), QueryError> {
+    let mut dimensions: Vec<Dimension> = Vec::new();
+    for one in filters {
+        if !dimensions.contains(&one.dimension) {
+            dimensions.push(one.dimension);
+        }
+    }
+    if dimensions.len() > MAX_FILTERED_DIMENSIONS {
+        let sent = format!("filters on {} dimensions", dimensions.len());
+        let allowed = format!("filters on at most {MAX_FILTERED_DIMENSIONS} dimensions at once");
+        return Err(QueryError::of_text("filters", &sent, &allowed));
+    }
+    let bytes: usize = filters.iter().flat_map(|one| &one.values).map(String::len).sum();
+    if bytes > MAX_FILTER_BYTES {
+        let sent = format!("values of {bytes} bytes together");
+        let allowed = format!("values of at most {MAX_FILTER_BYTES} bytes together");
+        return Err(QueryError::of_text("filters", &sent, &allowed));
+    }
+    let patterns = filters.iter().filter(|one| one.operator.positive() == Operator::Matches);
+    let patterns: usize = patterns.map(|one| one.values.len()).sum();
+    if patterns > MAX_PATTERNS {
+        let sent = format!("{patterns} patterns");
+        let allowed = format!("at most {MAX_PATTERNS} patterns in all filters together");
+        return Err(QueryError::of_text("filters", &sent, &allowed));
+    }
+    Ok(())
 }
 
 fn is_case_sensitive(field: &str, options: &Value) -> Result<bool, QueryError> {

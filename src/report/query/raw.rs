@@ -334,69 +334,10 @@ mod tests {
         assert_eq!(query.name_of(Dimension::Day), "time:day");
     }
 
-    /// Pieces of queries, put together without sense.
-    fn pieces() -> impl proptest::strategy::Strategy<Value = Value> {
-        use proptest::prelude::*;
-        let words = [
-            "and",
-            "or",
-            "not",
-            "is",
-            "matches_not",
-            "contains",
-            "event:page",
-            "visit:city",
-            "event:props:a",
-            "event:props:",
-            "time:day",
-            "time:minute",
-            "visitors",
-            "time_on_page",
-            "(a",
-            "[[:alpha:]]",
-            "a{1,2}",
-            "\\",
-            "",
-            "asc",
-            "7d",
-            "mode",
-            "custom",
-            "case_sensitive",
-            "comparisons",
-            "date_range",
-            "limit",
-            "2026-02-29",
-            "2028-02-29",
-        ];
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            proptest::sample::select(words.to_vec()).prop_map(Value::from),
-            ".{0,8}".prop_map(Value::from),
-        ];
-        leaf.prop_recursive(5, 40, 5, move |inner| {
-            let keys = proptest::sample::select(words.to_vec()).prop_map(str::to_owned);
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                proptest::collection::btree_map(keys, inner, 0..4)
-                    .prop_map(|map| Value::Object(map.into_iter().collect())),
-            ]
-        })
-    }
-
     proptest::proptest! {
         #[test]
         fn no_bytes_bring_it_down(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
             let _refused = parse(&body);
-        }
-
-        #[test]
-        fn no_pieces_bring_it_down(key in proptest::sample::select(KEYS.to_vec()), piece in pieces()) {
-            if let Ok(query) = with(key, piece) {
-                let _refused = crate::report::query::check(
-                    query, &crate::report::query::tests::site(), 1_795_303_800);
-            }
         }
     }
 }

@@ -76,7 +76,7 @@ impl Hiding {
     }
 
     /// The same, without any row of `days`.
-    pub(super) fn without_days(self, days: Vec<String>) -> Self {
+    pub(crate) fn without_days(self, days: Vec<String>) -> Self {
         Self { closed_days: days, ..self }
     }
 
