@@ -22,6 +22,7 @@ mod verify;
 
 use std::sync::Arc;
 
+pub use closing::Bounds;
 pub use error::StoreError;
 pub use migrate::MigrateError;
 pub use select::{Param, Statement};
