@@ -104,11 +104,12 @@ impl Closing {
     #[must_use]
     pub fn of(ran: &Ran, through: Option<Day>, now: u32) -> Self {
         let hindrance = hindrance(&ran.status, &ran.spools, through, now);
-        let complete = through.is_none() || hindrance.is_none();
-        let words = match (hindrance, ran.closed.is_empty()) {
-            (Some(words), _) => words,
-            (None, true) => nothing(&ran.status),
-            (None, false) => String::new(),
+        let complete = !ran.cut_short && (through.is_none() || hindrance.is_none());
+        let words = match hindrance {
+            _ if ran.cut_short => "stopped before everything was closed".to_owned(),
+            Some(words) => words,
+            None if ran.closed.is_empty() => nothing(&ran.status),
+            None => String::new(),
         };
         Self { closed: ran.closed.iter().map(ClosedLine::from).collect(), words, complete }
     }
@@ -134,7 +135,7 @@ fn hindrance(
         return Some(format!("{detail}{until}"));
     }
     let overdue = status.overdue.filter(|day| asked(*day))?;
-    Some(format!("{overdue} is still to be closed; the log of headcount says why it was not"))
+    Some(format!("{}; the log of headcount says why", late(status, overdue)))
 }
 
 /// What a day waits for, and until when at most.
