@@ -38,3 +38,5 @@ mod life;
 mod browser;
 #[cfg(test)]
 mod days;
+#[cfg(test)]
+mod closing;
