@@ -20,7 +20,7 @@ const ID_PREFIX: &str = "close-";
 
 /// How a statement of a closing runs: in one thread, in the order of the tables' keys, in small
 /// blocks, so that few visitors are in memory at a time.
-const SETTINGS: [(&str, &str); 18] = [
+const SETTINGS: [(&str, &str); 17] = [
     ("log_queries", "0"),
     ("async_insert", "0"),
     ("insert_deduplicate", "0"),
@@ -31,10 +31,10 @@ const SETTINGS: [(&str, &str); 18] = [
     ("optimize_read_in_order", "1"),
     ("max_block_size", "2048"),
     ("aggregation_in_order_max_block_bytes", "4000000"),
-    ("min_insert_block_size_rows", "131072"),
-    ("min_insert_block_size_bytes", "33554432"),
-    ("max_insert_block_size", "131072"),
-    ("max_compress_block_size", "262144"),
+    // Below 10 MB a part is written in one file; in one file a column, buffers take 300 MB.
+    ("min_insert_block_size_rows", "65536"),
+    ("min_insert_block_size_bytes", "9000000"),
+    ("max_insert_block_size", "65536"),
     ("join_algorithm", "hash"),
     ("group_by_two_level_threshold", "100000"),
     ("distributed_product_mode", "local"),
