@@ -253,6 +253,11 @@ fn rows_that_a_killed_program_left_are_delivered_before_the_command_closes() {
 
 #[test]
 fn a_stop_in_the_middle_of_a_closing_is_quick_and_the_next_start_closes_the_day() {
+    let started = |home, at| {
+        let mut options = Options { clock: Some(at), ..Options::behind_proxy() };
+        options.args.extend(["--engine-memory".to_owned(), "2GiB".to_owned()]);
+        Program::start_in(home, options)
+    };
     let program = started(Home::new(), DAY + 10 * HOUR);
     program.add_site(SITE, "UTC");
     let rows = 600_000;

@@ -40,3 +40,5 @@ mod browser;
 mod days;
 #[cfg(test)]
 mod closing;
+#[cfg(test)]
+mod limits;
