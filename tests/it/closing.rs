@@ -245,7 +245,11 @@ fn rows_that_a_killed_program_left_are_delivered_before_the_command_closes() {
     send(&program, 7);
     let home = program.kill9();
     let closed = stopped(&home, DAY + CLOSABLE, &["close", "--through", "2093-06-16"]);
-    assert_eq!((closed.code, closed.stdout.as_str()), (0, "2093-06-16\t7\t2\t2\t1\n"), "{closed:?}");
+    assert_eq!(
+        (closed.code, closed.stdout.as_str()),
+        (0, "2093-06-16\t7\t2\t2\t1\n"),
+        "{closed:?}"
+    );
     let spool = std::fs::read_dir(home.data().join("spool")).expect("the spool");
     let left = spool.flatten().filter(|file| file.path().extension().is_some_and(|e| e == "seg"));
     assert_eq!(left.count(), 0);

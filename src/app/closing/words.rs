@@ -186,7 +186,8 @@ pub fn finding(status: &Status, spools: &[SpoolRow]) -> (bool, String, String) {
         return (false, detail, fix);
     }
     if let Some(day) = status.overdue {
-        let fix = "keep headcount running with role = \"all\", look into its log, or run headcount close";
+        let fix =
+            "keep headcount running with role = \"all\", look into its log, or run headcount close";
         return (false, late(status, day), fix.to_owned());
     }
     let open = match status.open_days {
@@ -241,7 +242,12 @@ mod tests {
 
     fn said(status: &Status, through: Option<&str>, now: u32) -> (String, bool) {
         let closing = Closing::of(
-            &Ran { closed: Vec::new(), cut_short: false, status: Status { ..*status }, spools: Vec::new() },
+            &Ran {
+                closed: Vec::new(),
+                cut_short: false,
+                status: Status { ..*status },
+                spools: Vec::new(),
+            },
             through.map(day),
             now,
         );
@@ -297,7 +303,8 @@ mod tests {
             addition: false,
             late_rows: 0,
         };
-        let ran = Ran { closed: vec![closed], cut_short: false, status: status(), spools: Vec::new() };
+        let ran =
+            Ran { closed: vec![closed], cut_short: false, status: status(), spools: Vec::new() };
         let closing = Closing::of(&ran, None, u32::MAX);
         assert_eq!(closing.lines(), "2093-06-15\t4\t2\t3\t9\n");
         assert_eq!(closing.words, "");
