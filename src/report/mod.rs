@@ -70,6 +70,7 @@
 //! - With a time dimension of parts every part is held to this by itself: a part that would be
 //!   withheld alone is one row (part, "(other)").
 
+pub mod cache;
 mod comparison;
 mod generations;
 mod query;
@@ -79,11 +80,14 @@ mod source;
 mod sql;
 mod threshold;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::model::Day;
 use crate::model::Outcome;
 use crate::model::Site;
+use crate::report::cache::Cache;
+use crate::report::cache::CacheKey;
 use crate::report::query::Dimension;
 use crate::report::query::Metric;
 use crate::report::query::Query;
@@ -147,7 +151,8 @@ pub async fn run(
     reader: &impl Reader,
     threshold: u32,
     now: u32,
-) -> Result<Vec<u8>, ReportError> {
+    cache: &Cache,
+) -> Result<Bytes, ReportError> {
     let mut query = query::check(raw, site, now)?;
     let mut before = query.compared(site, now);
     place(&mut query, reader).await?;
@@ -155,13 +160,41 @@ pub async fn run(
         place(before, reader).await?;
     }
     let threshold = site.threshold.unwrap_or(threshold);
+    let key = cache_key(&query, before.as_ref(), site, threshold);
+    if let Some(answer) = key.as_ref().and_then(|key| cache.get(key)) {
+        return Ok(answer);
+    }
     let released = release(&query, &Guard::new(threshold, &query), reader).await?;
     let compared = match &before {
         Some(before) => Some(release(before, &Guard::new(threshold, before), reader).await?),
         None => None,
     };
     let compared = before.as_ref().zip(compared.as_ref());
-    Ok(response::answer(&query, site, &released, compared))
+    let answer = Bytes::from(response::answer(&query, site, &released, compared));
+    if let Some(key) = key {
+        cache.insert(key, answer.clone());
+    }
+    Ok(answer)
+}
+
+/// Under what the answer is kept; `None` when it holds for this second only.
+fn cache_key(
+    query: &Query,
+    before: Option<&Query>,
+    site: &Site,
+    threshold: u32,
+) -> Option<CacheKey> {
+    let mut text = format!("{}|{}|{:?}", site.domain, site.timezone, query.asked);
+    let mut state = String::new();
+    for one in [Some(query), before].into_iter().flatten() {
+        if one.span.after.is_some() {
+            return None;
+        }
+        text.push_str(&format!("|{}..{}", one.span.from, one.span.to));
+        state.push_str(&one.generations.state);
+        state.push('|');
+    }
+    Some(CacheKey::new(site.id, threshold, &text, &state))
 }
 
 /// Reads which days of the query are closed.

@@ -38,3 +38,7 @@ mod life;
 mod browser;
 #[cfg(test)]
 mod days;
+#[cfg(test)]
+mod closing;
+#[cfg(test)]
+mod limits;
