@@ -35,4 +35,12 @@ mod questions;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod forgotten;
+#[cfg(test)]
+mod closing_kills;
+#[cfg(test)]
+mod late_rows;
+#[cfg(test)]
+mod one_closer;
+#[cfg(test)]
 mod browser;
