@@ -96,6 +96,8 @@ fn a_closer_that_slept_through_its_lease_publishes_nothing_when_it_wakes() {
         let second = Program::start(using(&foreign, at));
         closings::close_until(&second, "both days to be closed", is_closed);
         let closed = closings::published(&door).expect("an answer");
+        // The clocks of machines agree, so the one that wakes sees how late it is.
+        program.clock.as_ref().expect("a clock").set(at);
         let pid = program.pid();
         process::signal(pid, Signal::CONT);
         wait_until("the first to notice", seconds(25), || !process::is_running(pid));
