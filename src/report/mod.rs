@@ -60,6 +60,7 @@
 //! - With `time:day` every day is held to this by itself: a day that would be withheld alone is
 //!   one row (day, "(other)").
 
+pub mod cache;
 mod query;
 mod range;
 mod response;

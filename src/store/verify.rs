@@ -1,7 +1,9 @@
 //! What is known of a batch in the database: which of its groups are there.
 //!
 //! A group (one table, one day) is inserted as one block into one partition, so it is there whole
-//! or not at all. A group that a closing has taken in counts as there.
+//! or not at all. A group that a closing has taken in counts as there, once that closing is published:
+//! a closing writes down its batches before it publishes, and drops open rows only afterwards, so
+//! what an unpublished one wrote down says nothing.
 
 use crate::model::Day;
 use crate::store::Store;
@@ -64,7 +66,8 @@ pub(super) async fn presence(
     let found = count(store, &text, group).await?;
     let closed = found == 0 && group.kind == Kind::Event && {
         let text = "SELECT count() FROM closed_batches WHERE spool = {spool:UInt32} \
-            AND day = {day:Date} AND first <= {batch:UInt64} AND last >= {batch:UInt64}";
+            AND day = {day:Date} AND first <= {batch:UInt64} AND last >= {batch:UInt64} \
+            AND gen IN (SELECT gen FROM closed_days WHERE day = {day:Date})";
         count(store, text, group).await? > 0
     };
     Ok(judge(found, expected, closed))
@@ -84,6 +87,17 @@ pub(super) async fn stop_insert(store: &Store, group: &GroupId) -> Result<(), St
             execute(probe.with_setting("query_id", group.query_id())).await
         }
         ended => ended,
+    }
+}
+
+impl Store {
+    /// Ends the statements of a closing that run now. What they wrote is not published.
+    ///
+    /// # Errors
+    /// When the database refuses or cannot be reached.
+    pub async fn end_closings(&self) -> Result<(), StoreError> {
+        let text = "KILL QUERY WHERE startsWith(query_id, 'close-') ASYNC FORMAT Null";
+        execute(self.clients.schema.query_raw(text)).await
     }
 }
 

@@ -44,3 +44,5 @@ mod late_rows;
 mod one_closer;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod days;
