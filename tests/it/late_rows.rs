@@ -155,7 +155,7 @@ fn a_segment_stored_but_not_removed_before_a_kill_is_not_added_four_days_later()
     assert!(!sealed(&home).is_empty());
     let program = Program::start_in(home, options(NOON + 4 * DAY + HOUR));
     wait_until("the segment to be dropped", seconds(30), || sealed(program.home()).is_empty());
-    program.run(&["close"]).expect_ok("close");
+    closings::close(&program);
     let door = Door::embedded(&program.home().data(), "read");
     assert_eq!(open_rows(&door, FIRST), "0", "it was inserted again");
     assert_eq!(told(&program, &key), before);
@@ -178,7 +178,7 @@ fn a_segment_stored_but_not_removed_before_a_kill_is_not_added_four_days_later()
     put_back(stored.path(), &home);
     let program = Program::start_in(home, options(NOON + 4 * DAY + 3 * HOUR));
     wait_until("the segments to be dropped", seconds(30), || sealed(program.home()).is_empty());
-    program.run(&["close"]).expect_ok("close");
+    closings::close(&program);
     assert_eq!(told(&program, &key), (days(&[37, 37, 67], &[]), 7), "added a second time");
 }
 
@@ -232,7 +232,7 @@ fn rows_of_a_two_day_outage_are_in_their_days_once_before_and_after_the_72_hours
     let closed = || closings::published(&door).expect("an answer");
     for _ in 0..3 {
         std::thread::sleep(seconds(4));
-        main.run(&["close"]).expect_ok("close");
+        closings::close(&main);
         assert_eq!(closed(), [], "it did not wait for a spool that holds older rows");
     }
     // After 72 hours of silence it is not waited for.
@@ -264,6 +264,6 @@ fn rows_of_a_two_day_outage_are_in_their_days_once_before_and_after_the_72_hours
     assert_eq!(second[0].rows, 24);
     assert_eq!(main.metric("headcount_late_rows_total"), 11);
     // Nothing is added by asking again.
-    main.run(&["close"]).expect_ok("close");
+    closings::close(&main);
     assert_eq!(closed(), all);
 }
