@@ -85,7 +85,7 @@ fn send_all(program: &Program) -> u64 {
         rows += 3;
         let more = [(1, "pageview"), (2, "signup"), (3, "engagement")];
         for (_, name) in more.iter().filter(|(part, _)| number % 8 == *part) {
-            send(program, second + 2, &address, &sites, name, &page);
+            send(program, second + 4, &address, &sites, name, &page);
             rows += 3;
         }
     }
@@ -211,6 +211,10 @@ fn check_alike(schema: &Door, site: &str) {
         names.join(", ")
     );
     assert_eq!(schema.value(&sql), format!("{FEW}\t{FEW}\t1"), "{sql}");
+    // Those who looked again after 4 seconds did so between 2 and 5.
+    let elapsed =
+        format!("SELECT arraySort(groupUniqArray(elapsed)) FROM hits WHERE day = '{FORGOTTEN}'");
+    assert_eq!(schema.value(&elapsed), "[0,2]");
 }
 
 /// What reports say of each site, by day.
