@@ -22,7 +22,7 @@ const DAYS: [Day; 2] = [Day(45_228), Day(45_229)];
 const NOON: u32 = 3_907_742_400;
 /// 2093-11-01 13:05 UTC: both days can be closed.
 const CLOSABLE: u32 = NOON + 2 * 86_400 + 3_900;
-const ROWS: usize = 150_000;
+const ROWS: usize = 60_000;
 /// How often the first closer falls asleep.
 const NAPS: usize = 3;
 
@@ -102,6 +102,8 @@ fn a_closer_that_slept_through_its_lease_publishes_nothing_when_it_wakes() {
         program.clock.as_ref().expect("a clock").set(at);
         let pid = program.pid();
         process::signal(pid, Signal::CONT);
+        let refused = program.run(&["close"]);
+        assert_ne!(refused.code, 0, "{refused:?}");
         wait_until("the first to notice", seconds(25), || !process::is_running(pid));
         drop(close.join());
         let (code, _, home) = program.stop_with(Signal::CONT);
