@@ -105,7 +105,7 @@ impl Serving {
                 closing: Some(Closing::of(&ran, through, now())),
                 ..Reply::default()
             })),
-            Err(error) => Answered::Refused(Fatal::new(FAILED, error).message),
+            Err(error) => Answered::Refused(error.to_string()),
         }
     }
 

@@ -90,17 +90,6 @@ pub(super) async fn stop_insert(store: &Store, group: &GroupId) -> Result<(), St
     }
 }
 
-impl Store {
-    /// Ends the statements of a closing that run now. What they wrote is not published.
-    ///
-    /// # Errors
-    /// When the database refuses or cannot be reached.
-    pub async fn end_closings(&self) -> Result<(), StoreError> {
-        let text = "KILL QUERY WHERE startsWith(query_id, 'close-') ASYNC FORMAT Null";
-        execute(self.clients.schema.query_raw(text)).await
-    }
-}
-
 async fn count(store: &Store, text: &str, group: &GroupId) -> Result<u64, StoreError> {
     let query = store
         .clients

@@ -65,7 +65,7 @@ pub async fn close(
     }
     let ran = ran.map_err(|error| match error {
         RunError::NotHeld => Fatal::say(FAILED, "stopped before anything was closed"),
-        error @ RunError::Close(_) => Fatal::new(FAILED, error),
+        RunError::Close(error) => Fatal::say(FAILED, error.to_string()),
     })?;
     Ok(Closing::of(&ran, through, now()))
 }

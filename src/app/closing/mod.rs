@@ -21,6 +21,8 @@ use crate::telemetry::Metrics;
 const FIRST_AFTER: Duration = Duration::from_secs(10);
 /// How often it looks again.
 const EVERY: Duration = Duration::from_secs(60);
+/// How long ending the statement of a closing may take when the process stops.
+const CUT_TIME: Duration = Duration::from_secs(2);
 /// Seconds of a day.
 const DAY_SECONDS: i64 = 86_400;
 
@@ -38,6 +40,8 @@ pub struct Closer {
 pub struct Ran {
     /// What was published, in order.
     pub closed: Vec<Closed>,
+    /// Whether the process stopped or lost its lease before everything was done.
+    pub cut_short: bool,
     /// Where closing stands.
     pub status: Status,
     /// What the collectors said last.
@@ -68,18 +72,16 @@ impl Closer {
         Self { store, metrics, hold, heartbeat, memory_bytes, running: Mutex::new(()) }
     }
 
-    /// Whether a run is under way.
-    #[must_use]
-    pub fn is_running(&self) -> bool {
-        self.running.try_lock().is_err()
-    }
-
-    /// Ends a run that is under way at its next step: the process stops.
+    /// Ends the statement of a run that is under way: the process stops, and nothing is held any
+    /// more. What was published stays, the rest is done by the next run.
     pub async fn cut_short(&self) {
-        if self.is_running()
-            && let Err(error) = self.store.end_closings().await
-        {
-            tracing::debug!(%error, "A closing could not be cut short.");
+        if self.running.try_lock().is_ok() {
+            return;
+        }
+        match tokio::time::timeout(CUT_TIME, self.store.stop_closing()).await {
+            Ok(Ok(())) => tracing::info!("A closing was cut short."),
+            Ok(Err(error)) => tracing::debug!(%error, "A closing could not be cut short."),
+            Err(_) => tracing::debug!("A closing could not be cut short in time."),
         }
     }
 
@@ -110,7 +112,7 @@ impl Closer {
         let status = days::status(&self.store, now()).await?;
         let spools = self.store.spools().await.map_err(CloseError::from)?;
         self.show(&status, &spools);
-        Ok(Ran { closed, status, spools })
+        Ok(Ran { closed, cut_short: !self.hold.is_held(), status, spools })
     }
 
     fn count(&self, closed: &[Closed], begun: &[(Day, Instant)], ended: Instant) {
@@ -148,7 +150,10 @@ pub fn start(tasks: &mut JoinSet<()>, closer: &Arc<Closer>) {
         let mut warned = None;
         loop {
             if closer.hold.is_held() {
-                report(closer.run(None, |_| {}).await, &mut warned);
+                let ran = closer.run(None, |_| {}).await;
+                if closer.hold.is_held() {
+                    report(ran, &mut warned);
+                }
             }
             tokio::time::sleep(EVERY).await;
         }

@@ -104,11 +104,12 @@ impl Closing {
     #[must_use]
     pub fn of(ran: &Ran, through: Option<Day>, now: u32) -> Self {
         let hindrance = hindrance(&ran.status, &ran.spools, through, now);
-        let complete = through.is_none() || hindrance.is_none();
-        let words = match (hindrance, ran.closed.is_empty()) {
-            (Some(words), _) => words,
-            (None, true) => nothing(&ran.status),
-            (None, false) => String::new(),
+        let complete = !ran.cut_short && (through.is_none() || hindrance.is_none());
+        let words = match hindrance {
+            _ if ran.cut_short => "stopped before everything was closed".to_owned(),
+            Some(words) => words,
+            None if ran.closed.is_empty() => nothing(&ran.status),
+            None => String::new(),
         };
         Self { closed: ran.closed.iter().map(ClosedLine::from).collect(), words, complete }
     }
@@ -134,7 +135,7 @@ fn hindrance(
         return Some(format!("{detail}{until}"));
     }
     let overdue = status.overdue.filter(|day| asked(*day))?;
-    Some(format!("{overdue} is still to be closed; the log of headcount says why it was not"))
+    Some(format!("{}; the log of headcount says why", late(status, overdue)))
 }
 
 /// What a day waits for, and until when at most.
@@ -150,6 +151,15 @@ fn waiting(day: Day, spool: u32, spools: &[SpoolRow]) -> (String, Option<String>
     let detail =
         format!("{day} waits for the collector with spool {spool}{since} (last heard of {seen})");
     (detail, Some(moment(row.seen.saturating_add(SILENT_AFTER))))
+}
+
+/// What should have been done by now.
+fn late(status: &Status, day: Day) -> String {
+    if status.closed_through.is_some_and(|through| day <= through) {
+        let since = moment(settled_from(day));
+        return format!("{day} is closed, but its open rows should be gone since {since}");
+    }
+    format!("{day} could be closed since {} and is not", moment(closable_from(day)))
 }
 
 fn nothing(status: &Status) -> String {
@@ -176,11 +186,9 @@ pub fn finding(status: &Status, spools: &[SpoolRow]) -> (bool, String, String) {
         return (false, detail, fix);
     }
     if let Some(day) = status.overdue {
-        let since = moment(closable_from(day));
-        let detail = format!("{day} could be closed since {since} and is not");
         let fix =
             "keep headcount running with role = \"all\", look into its log, or run headcount close";
-        return (false, detail, fix.to_owned());
+        return (false, late(status, day), fix.to_owned());
     }
     let open = match status.open_days {
         1 => "1 day open".to_owned(),
@@ -200,6 +208,11 @@ pub fn finding(status: &Status, spools: &[SpoolRow]) -> (bool, String, String) {
 /// The first moment at which a day can be closed, seconds since 1970.
 fn closable_from(day: Day) -> u32 {
     u32::from(day.0) * DAY_SECONDS + CLOSABLE_AFTER
+}
+
+/// The moment at which a day's open rows have to go, seconds since 1970.
+fn settled_from(day: Day) -> u32 {
+    closable_from(day) - 3600 + SILENT_AFTER
 }
 
 /// `YYYY-MM-DD HH:MM UTC`.
@@ -229,7 +242,12 @@ mod tests {
 
     fn said(status: &Status, through: Option<&str>, now: u32) -> (String, bool) {
         let closing = Closing::of(
-            &Ran { closed: Vec::new(), status: Status { ..*status }, spools: Vec::new() },
+            &Ran {
+                closed: Vec::new(),
+                cut_short: false,
+                status: Status { ..*status },
+                spools: Vec::new(),
+            },
             through.map(day),
             now,
         );
@@ -262,10 +280,13 @@ mod tests {
 
     #[test]
     fn an_overdue_day_is_named_with_the_moment_since_when() {
-        let overdue = Status { overdue: Some(day("2093-06-13")), ..status() };
+        let overdue = Status { overdue: Some(day("2093-06-15")), ..status() };
         let (well, detail, fix) = finding(&overdue, &[]);
-        assert!(!well && detail.contains("since 2093-06-14 13:00 UTC") && !fix.is_empty());
-        assert!(!said(&overdue, Some("2093-06-13"), u32::MAX).1);
+        assert!(!well && detail.contains("since 2093-06-16 13:00 UTC") && !fix.is_empty());
+        assert!(!said(&overdue, Some("2093-06-15"), u32::MAX).1);
+        let kept = Status { overdue: Some(day("2093-06-13")), ..status() };
+        let (well, detail, _) = finding(&kept, &[]);
+        assert!(!well && detail.ends_with("gone since 2093-06-17 12:00 UTC"), "{detail}");
         assert_eq!(finding(&status(), &[]).1, "closed through 2093-06-14, 2 days open");
         let fresh = Status { closed_through: None, open_days: 1, ..status() };
         assert_eq!(finding(&fresh, &[]).1, "none closed yet, 1 day open");
@@ -282,7 +303,8 @@ mod tests {
             addition: false,
             late_rows: 0,
         };
-        let ran = Ran { closed: vec![closed], status: status(), spools: Vec::new() };
+        let ran =
+            Ran { closed: vec![closed], cut_short: false, status: status(), spools: Vec::new() };
         let closing = Closing::of(&ran, None, u32::MAX);
         assert_eq!(closing.lines(), "2093-06-15\t4\t2\t3\t9\n");
         assert_eq!(closing.words, "");

@@ -9,6 +9,9 @@ use serde::Serialize;
 use crate::support::clickhouse::ClickHouse;
 use crate::support::random::Random;
 
+/// Longest day there is: clocks are put back by an hour.
+const LONGEST_DAY_SECONDS: u32 = 25 * 3600;
+
 /// A row of `open_events`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Raw {
@@ -81,14 +84,14 @@ impl Maker {
         for _ in 0..visitors {
             let token = self.random.bits().max(1);
             let count = 1 + self.below(12);
-            let mut second = self.below(20 * 3600);
+            let mut second = self.below(12 * 3600);
             for _ in 0..count {
-                rows.push(self.event(site, token, second));
+                rows.push(self.event(site, token, second.min(LONGEST_DAY_SECONDS - 1)));
                 second += *self.random.pick(&[0, 0, 1, 7, 60, 599, 1799, 1800, 1801, 4000]);
             }
         }
         for _ in 0..=visitors / 10 {
-            let second = self.below(86_400);
+            let second = self.below(LONGEST_DAY_SECONDS);
             rows.push(self.event(site, 0, second));
         }
         rows

@@ -30,17 +30,18 @@ pub(crate) struct Hit<'a> {
 
 /// All hits of the events of one day, in no order.
 pub(crate) fn hits(rows: &[Raw]) -> Vec<Hit<'_>> {
-    let mut visitors: BTreeMap<(u32, u64), (Vec<&Raw>, Vec<&Raw>)> = BTreeMap::new();
+    // Of each site and token: its events, its engagement rows.
+    let mut visitors: BTreeMap<(u32, u64), [Vec<&Raw>; 2]> = BTreeMap::new();
     let mut found = Vec::new();
     for row in rows {
         match (row.visitor, row.name.as_str()) {
             (0, "engagement") => {}
             (0, _) => found.push(tokenless(row)),
-            (_, "engagement") => visitors.entry((row.site, row.visitor)).or_default().1.push(row),
-            _ => visitors.entry((row.site, row.visitor)).or_default().0.push(row),
+            (_, "engagement") => visitors.entry((row.site, row.visitor)).or_default()[1].push(row),
+            _ => visitors.entry((row.site, row.visitor)).or_default()[0].push(row),
         }
     }
-    for (_, (mut events, engaged)) in visitors {
+    for [mut events, engaged] in visitors.into_values() {
         events.sort_by_key(|row| (row.ts, row.batch, row.position, row.spool));
         found.extend(of_visitor(&events, &engaged));
     }
@@ -120,7 +121,8 @@ fn set_first_bits(hits: &mut [Hit<'_>]) {
     let mut seen = BTreeSet::new();
     for at in order {
         let (name, path) = (hits[at].raw.name.clone(), hits[at].raw.path.clone());
-        let kinds = [(None, None), (None, Some(&path)), (Some(&name), None), (Some(&name), Some(&path))];
+        let kinds =
+            [(None, None), (None, Some(&path)), (Some(&name), None), (Some(&name), Some(&path))];
         for (kind, key) in kinds.into_iter().enumerate() {
             let key = (key.0.cloned(), key.1.cloned());
             for (scope, visit) in [hits[at].visit, 0].into_iter().enumerate() {
@@ -133,8 +135,7 @@ fn set_first_bits(hits: &mut [Hit<'_>]) {
 }
 
 fn step(seconds: u64) -> u64 {
-    let steps =
-        [0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800];
+    let steps = [0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800];
     steps.into_iter().rev().find(|&step| step <= seconds).expect("0 is a step")
 }
 
@@ -188,9 +189,24 @@ pub(crate) fn compare(stored: &[Value], expected: &[Hit<'_>]) -> BTreeMap<(u32, 
 
 /// Columns that a visit takes from its first event.
 pub(crate) const VISIT_COLUMNS: [&str; 18] = [
-    "referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term",
-    "utm_content", "country", "region", "city", "browser", "browser_version", "os", "os_version",
-    "device", "language", "screen",
+    "referrer",
+    "source",
+    "channel",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
+    "country",
+    "region",
+    "city",
+    "browser",
+    "browser_version",
+    "os",
+    "os_version",
+    "device",
+    "language",
+    "screen",
 ];
 
 /// The numbers of a row of `totals`, in the order of its columns.
@@ -198,8 +214,19 @@ pub(crate) type Sums = [u64; 13];
 
 /// The names of [`Sums`].
 pub(crate) const SUMS: [&str; 13] = [
-    "visitors", "heads", "visits", "entries", "bounces", "duration", "views", "pageviews", "events",
-    "engaged_pages", "engaged_ms", "scrolled_pages", "scroll",
+    "visitors",
+    "heads",
+    "visits",
+    "entries",
+    "bounces",
+    "duration",
+    "views",
+    "pageviews",
+    "events",
+    "engaged_pages",
+    "engaged_ms",
+    "scrolled_pages",
+    "scroll",
 ];
 
 /// What `totals` should hold of one site: by (dim, value).
