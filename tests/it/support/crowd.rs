@@ -96,8 +96,8 @@ pub(crate) fn rows(
         places.iter().map(|place| Calendar::of(place.zone).start(&label)).collect();
     let mut all = Vec::with_capacity(count + 16);
     while all.len() < count {
-        // Half of the rows are the first site's.
-        let at = usize::try_from(random.below(2 * places.len() as u64)).expect("few");
+        // Most rows are the first site's.
+        let at = usize::try_from(random.below(4 * places.len() as u64)).expect("few");
         let (place, start) = places.get(at).zip(starts.get(at)).unwrap_or((&places[0], &starts[0]));
         let visitor = random.bits().max(1);
         let origin = *random.pick(&ORIGINS);
