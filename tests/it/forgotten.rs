@@ -308,10 +308,12 @@ fn seventy_two_hours_after_a_day_nothing_of_its_tokens_and_seconds_is_left() {
     let closed = traces::dump(&schema, |table| CLOSED.contains(&table) || table == "outcomes");
     assert_eq!(moments.places(&closed), []);
     check_reports(&program, &keys);
+    let begun = std::time::Instant::now();
     wait_for("the engine's files to be without it", seconds(120), || {
         let left = unpack::folder(&gone, program.home().scratch());
         left.is_empty().then_some(())
     });
+    println!("its files were without it after {:?}", begun.elapsed());
     assert!(!unpack::folder(&kept, &engine).is_empty(), "the scan of files is blind");
     let (code, _, home) = program.stop();
     assert_eq!(code, 0);

@@ -39,13 +39,16 @@ pub(crate) fn unpacked(file: &[u8]) -> Vec<u8> {
     found
 }
 
-/// Looks through every regular file below `folder`, as it is and unpacked, names included.
+/// Looks through every regular file below `folder`, names included; those of an engine also
+/// unpacked.
 pub(crate) fn folder(scan: &Scan, folder: &Path) -> Vec<Found> {
     let mut found = Vec::new();
     for (name, bytes) in scan::files(folder) {
         found.extend(scan.of(&name, name.as_bytes()));
         found.extend(scan.of(&name, &bytes));
-        found.extend(scan.of(&format!("{name} unpacked"), &unpacked(&bytes)));
+        if name.contains("/engine/") {
+            found.extend(scan.of(&format!("{name} unpacked"), &unpacked(&bytes)));
+        }
     }
     found
 }
