@@ -17,11 +17,30 @@ export function Empty(props: { icon: IconName; title: string; children?: Compone
   );
 }
 
+const TITLES: Record<number, string> = {
+  0: "No connection",
+  400: "This cannot be asked",
+  413: "Too much for one report",
+  422: "Too much for one report",
+  429: "Too many reports at once",
+  503: "Not at the moment",
+  504: "Too much for one report",
+};
+
+/** What helps, where the server's words do not say it. */
+function advice(error: ApiError): string {
+  if (error.status === 429) return "Each report is asked again by itself; this one waited in vain. The rest of the page is complete.";
+  if (/narrow/i.test(error.message)) return "A shorter period or fewer filters will do; the rest of the page is complete.";
+  return "";
+}
+
 export function Failed({ error, again }: { error: ApiError; again: () => void }) {
-  const title = error.status === 0 ? "No connection" : error.status === 429 ? "Too many requests" : "This could not be loaded";
+  const isLarge = /narrow/i.test(error.message);
   return (
-    <Empty icon="alert" title={title}>
-      <p role="alert">{error.message}</p>
+    <Empty icon="alert" title={isLarge ? "Too much for one report" : (TITLES[error.status] ?? "This could not be loaded")}>
+      <p role="alert">
+        {error.message} {advice(error)}
+      </p>
       <button type="button" class="button" onClick={again}>
         Try again
       </button>

@@ -4,12 +4,15 @@
  */
 import { address } from "../state/address";
 import type { Answer, Row } from "../state/api";
-import { DIMENSIONS, OTHER, valueLabel, type ListTab } from "../state/dimensions";
+import { beforeOf } from "../state/compare";
+import { dimensionOf, NOT_SET, OTHER, valueLabel } from "../state/dimensions";
 import { isPicked, toggled } from "../state/filters";
+import type { ListTab } from "../state/lists";
 import { columnTitle, percent, text } from "../state/metrics";
 import { viewHref, type View } from "../state/view";
 import { Bone } from "./empty";
 import { Icon } from "./icon";
+import { Changed } from "./tiles";
 
 interface Props {
   view: View;
@@ -17,6 +20,8 @@ interface Props {
   rows: Row[];
   /** all visitors of the range, for the share; null while not known */
   whole: number | null;
+  /** what became of the first metric since the period compared with */
+  changes?: boolean;
 }
 
 /** Beyond this a path is shown as its first part, "…" and its last part (characters). */
@@ -29,8 +34,9 @@ function shortPath(path: string): string {
 }
 
 function Name({ tab, value }: { tab: ListTab; value: string }) {
-  const kind = DIMENSIONS.get(tab.dimension)?.kind;
-  const label = valueLabel(tab.dimension, value);
+  const kind = dimensionOf(tab.dimension)?.kind;
+  const named = valueLabel(tab.dimension, value);
+  const label = tab.before && named !== NOT_SET ? `${tab.before} ${named}` : named;
   const shown = kind === "path" ? shortPath(label) : label;
   return (
     <>
@@ -58,7 +64,7 @@ function Name({ tab, value }: { tab: ListTab; value: string }) {
   );
 }
 
-function ListRow({ view, tab, row, first, whole }: Props & { row: Row; first: number }) {
+function ListRow({ view, tab, row, first, whole, changes }: Props & { row: Row; first: number }) {
   const value = row.dimensions[0] ?? "";
   const [main = null, ...others] = row.metrics;
   const visitors = row.metrics[tab.metrics.indexOf("visitors")] ?? null;
@@ -93,17 +99,20 @@ function ListRow({ view, tab, row, first, whole }: Props & { row: Row; first: nu
       {tab.metrics.length === 1 && (
         <td class="n of wide-only">{visitors === null || whole === null ? "" : percent(visitors, whole)}</td>
       )}
+      {changes && (
+        <td class="n wide-only">{!rest && <Changed metric={tab.metrics[0] ?? ""} now={main} before={beforeOf(row, 0)} />}</td>
+      )}
       <td class="n">{text(tab.metrics[0] ?? "", main)}</td>
     </tr>
   );
 }
 
-function Head({ tab }: { tab: ListTab }) {
+function Head({ tab, changes }: { tab: ListTab; changes?: boolean }) {
   const [main = "", ...others] = tab.metrics;
   return (
     <thead>
       <tr>
-        <th scope="col">{DIMENSIONS.get(tab.dimension)?.name}</th>
+        <th scope="col">{dimensionOf(tab.dimension)?.name}</th>
         {others
           .map((metric) => (
             <th key={metric} scope="col" class="n wide-only">
@@ -114,6 +123,11 @@ function Head({ tab }: { tab: ListTab }) {
         {others.length === 0 && (
           <th scope="col" class="n wide-only">
             Share
+          </th>
+        )}
+        {changes && (
+          <th scope="col" class="n wide-only">
+            Change
           </th>
         )}
         <th scope="col" class="n" aria-sort="descending">
@@ -135,7 +149,7 @@ export function List(props: Props) {
   return (
     <table class="list">
       <caption>{caption(tab)}</caption>
-      <Head tab={tab} />
+      <Head tab={tab} changes={props.changes} />
       <tbody>
         {rows.map((row) => (
           <ListRow key={row.dimensions[0]} {...props} row={row} first={first} />

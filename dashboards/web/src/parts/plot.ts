@@ -1,6 +1,7 @@
 /**
  * The drawing of the chart, with uPlot: a line over closed buckets, dots to the one that is not
- * over, weekends banded, at most four grid lines, y from zero. Knows no loading and no words.
+ * over, a dashed one for the period compared with, weekends banded, at most four grid lines, y from
+ * zero. Knows no loading and no words.
  */
 import uPlot from "uplot";
 import { gridLines, namedPoints, type Bucket } from "../state/buckets";
@@ -11,6 +12,7 @@ export interface Colours {
   series: string;
   fill: string;
   unfinished: string;
+  compare: string;
   grid: string;
   base: string;
   weekend: string;
@@ -22,6 +24,7 @@ const TOKENS: Record<keyof Colours, string> = {
   series: "--series",
   fill: "--series-fill",
   unfinished: "--unfinished",
+  compare: "--series-compare",
   grid: "--grid",
   base: "--hairline",
   weekend: "--weekend",
@@ -39,6 +42,7 @@ export function readColours(probe: HTMLElement): Colours {
 }
 
 const LINE = 2;
+const QUIET_LINE = 1.5;
 const AXIS_WIDTH = 44;
 const AXIS_HEIGHT = 26;
 /** room at the right, so that the last point and its name are not cut */
@@ -105,7 +109,7 @@ function points(plot: uPlot, all: Bucket[], colours: Colours): void {
 /** Makes the drawing in an element. */
 export function draw(target: HTMLElement, drawing: Drawing): uPlot {
   const { buckets: all, metric, colours, font } = drawing;
-  const highest = Math.max(0, ...all.map((bucket) => bucket.value ?? 0));
+  const highest = Math.max(0, ...all.flatMap((bucket) => [bucket.value ?? 0, bucket.before ?? 0]));
   const lines = gridLines(highest, metric);
   const top = Math.max(lines.at(-1) ?? 1, highest) || 1;
   const last = Math.max(1, all.length - 1);
@@ -118,7 +122,7 @@ export function draw(target: HTMLElement, drawing: Drawing): uPlot {
       height: drawing.height,
       padding: [8, END_ROOM, 0, 0],
       legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false }, points: { size: 9, width: LINE, fill: colours.surface, stroke: colours.series } },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 9, width: LINE, fill: colours.surface, stroke: (_, series) => (series === 1 ? colours.compare : colours.series) } },
       scales: { x: { time: false, range: [0, last] }, y: { range: [0, top] } },
       axes: [
         {
@@ -144,6 +148,7 @@ export function draw(target: HTMLElement, drawing: Drawing): uPlot {
       ],
       series: [
         {},
+        { stroke: colours.compare, width: QUIET_LINE, dash: [5, 4], points: { show: false }, spanGaps: false },
         { stroke: colours.series, width: LINE, fill: colours.fill, points: { show: false }, spanGaps: false },
         { stroke: colours.unfinished, width: LINE, dash: [0.1, 5], cap: "round", points: { show: false } },
       ],
@@ -153,7 +158,7 @@ export function draw(target: HTMLElement, drawing: Drawing): uPlot {
         setCursor: [({ cursor }) => drawing.onPoint((cursor.left ?? -1) >= 0 ? (cursor.idx ?? null) : null)],
       },
     },
-    [all.map((_, index) => index), closedValues(all), runningValues(all)],
+    [all.map((_, index) => index), all.map((bucket) => bucket.before), closedValues(all), runningValues(all)],
     target,
   );
 }

@@ -3,7 +3,8 @@
  * is. The visitors of several days are called what they are: daily visitors, summed.
  */
 import { address } from "../state/address";
-import type { Answer } from "../state/api";
+import type { Answer, Value } from "../state/api";
+import { beforeOf, changeOf } from "../state/compare";
 import { count, pieces, SUMMED, text, TOP, type Metric } from "../state/metrics";
 import { change, type View } from "../state/view";
 import { Bone } from "./empty";
@@ -15,6 +16,11 @@ export const TOTALS = [...TOP.map((metric) => metric.id), "events"];
 
 export function total(answer: Answer | null, metric: string): number | null {
   return answer?.results[0]?.metrics[TOTALS.indexOf(metric)] ?? null;
+}
+
+/** The same number of the period compared with. */
+function totalBefore(answer: Answer | null, metric: string): Value {
+  return beforeOf(answer?.results[0], TOTALS.indexOf(metric));
 }
 
 export function metricName(metric: Metric, view: View): string {
@@ -55,6 +61,33 @@ function Why({ metric, view, answer }: { metric: Metric; view: View; answer: Ans
   );
 }
 
+const WAYS = { up: "up ", down: "down ", same: "no change " };
+
+/** What became of a number: an arrow for the eye, a word for screen readers. */
+export function Changed({ metric, now, before }: { metric: string; now: Value; before: Value }) {
+  const change = changeOf(metric, now, before);
+  if (!change) return <span class="quiet">–</span>;
+  return (
+    <span class={`change ${change.way} ${change.sense}`}>
+      <span class="unseen">{WAYS[change.way]}</span>
+      {change.text}
+    </span>
+  );
+}
+
+function Was({ metric, answer }: { metric: string; answer: Answer }) {
+  const before = totalBefore(answer, metric);
+  if (before === null) {
+    return <div class="was">{answer.meta.comparison_withheld ? "not compared" : "nothing to compare"}</div>;
+  }
+  return (
+    <div class="was">
+      <Changed metric={metric} now={total(answer, metric)} before={before} />
+      <span>from {text(metric, before)}</span>
+    </div>
+  );
+}
+
 function Tile({ metric, view, answer }: { metric: Metric; view: View; answer: Answer | null }) {
   const on = view.metric === metric.id;
   const value = total(answer, metric.id);
@@ -87,6 +120,7 @@ function Tile({ metric, view, answer }: { metric: Metric; view: View; answer: An
           <Bone width={5} />
         </span>
       )}
+      {view.compare && (answer?.results[0]?.comparison !== undefined ? <Was metric={metric.id} answer={answer} /> : <div class="was">&nbsp;</div>)}
     </div>
   );
 }
