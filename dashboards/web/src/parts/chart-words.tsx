@@ -1,6 +1,6 @@
 /** The chart in words: keys to its lines, the sheet at a point, and its numbers as a table. */
 import type { Answer } from "../state/api";
-import type { Bucket } from "../state/buckets";
+import { LAST_MINUTES, type Bucket } from "../state/buckets";
 import { changeOf, noComparison } from "../state/compare";
 import { dayRange } from "../state/days";
 import { OTHER } from "../state/dimensions";
@@ -105,6 +105,7 @@ export function LineKeys({ view, all, answer }: { view: View; all: Bucket[]; ans
       <li>
         <i />
         {dayRange(view.span.from, view.span.to, view.today)}
+        {view.interval === "minute" && all.length === LAST_MINUTES && `, last ${LAST_MINUTES / 60} hours`}
       </li>
       {other.length > 0 && (
         <li class="compare">

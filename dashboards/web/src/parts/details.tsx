@@ -72,7 +72,7 @@ export function Details({ view, whole }: { view: View; whole: number | null }) {
             ) : rows.length === 0 ? (
               <Empty icon="chart" title="No more rows" />
             ) : (
-              <List view={view} tab={tab} rows={shown} whole={whole} changes={view.compare !== null && !none} />
+              <List view={view} tab={tab} rows={shown} whole={whole} wide changes={view.compare !== null && !none} />
             )}
           </div>
           <footer>

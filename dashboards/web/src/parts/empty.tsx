@@ -27,19 +27,14 @@ const TITLES: Record<number, string> = {
   504: "Too much for one report",
 };
 
-/** What helps, where the server's words do not say it. */
-function advice(error: ApiError): string {
-  if (error.status === 429) return "Each report is asked again by itself; this one waited in vain. The rest of the page is complete.";
-  if (/narrow/i.test(error.message)) return "A shorter period or fewer filters will do; the rest of the page is complete.";
-  return "";
-}
-
 export function Failed({ error, again }: { error: ApiError; again: () => void }) {
   const isLarge = /narrow/i.test(error.message);
   return (
     <Empty icon="alert" title={isLarge ? "Too much for one report" : (TITLES[error.status] ?? "This could not be loaded")}>
       <p role="alert">
-        {error.message} {advice(error)}
+        {error.message}
+        {isLarge && " A shorter period or fewer filters will do."}
+        {error.status === 429 && " It was asked again by itself and waited in vain; the rest of the page is complete."}
       </p>
       <button type="button" class="button" onClick={again}>
         Try again

@@ -102,6 +102,8 @@ function Foot({ panel, tab, answer, rows, shown }: { panel: PanelLists; tab: Lis
   );
 }
 
+const hasSubChoice = (tab: ListTab) => tab.id === "properties" || tab.id === "campaigns";
+
 /** What chooses further within a tab: the mark of campaigns, the name of a property. */
 function SubChoice({ view, tab }: { view: View; tab: ListTab }) {
   if (tab.id === "properties") return <PropertyName view={view} />;
@@ -117,8 +119,8 @@ function Unnamed() {
   return (
     <Empty icon="code" title="Which property?">
       <p>
-        Properties are what your site sends along with an event: <code>{"{ props: { plan: 'raft' } }"}</code>. Type the name of
-        one, here <code>plan</code>, to see its values. A filter by event narrows them to that event.
+        Properties are what your site sends along with an event, as <code>plan</code> in{" "}
+        <code>{"{ props: { plan: 'raft' } }"}</code>. Type the name of one to see its values; a filter by event narrows them.
       </p>
     </Empty>
   );
@@ -136,7 +138,8 @@ interface PanelProps {
 export function ListPanel({ view, panel, whole, hidden = [] }: PanelProps) {
   const tab = openTab(view, panel);
   // one row more than is shown tells whether there are details
-  const query = tab?.dimension ? listQuery(view, tab, ROWS + 1) : null;
+  const room = tab && hasSubChoice(tab) ? ROWS - 1 : ROWS;
+  const query = tab?.dimension ? listQuery(view, tab, room + 1) : null;
   const live = view.span.to === view.today;
   // an answer keeps the tab and view it was asked for: until the next one is here they are shown together
   const loaded = useLoad(
@@ -154,7 +157,7 @@ export function ListPanel({ view, panel, whole, hidden = [] }: PanelProps) {
   const rows = drawn ? listRows(drawn.tab, drawn.answer) : [];
   const other = rows.find((row) => row.dimensions[0] === OTHER);
   const named = rows.filter((row) => row !== other);
-  const shown = other ? [...named.slice(0, ROWS - 1), other] : named.slice(0, ROWS);
+  const shown = other ? [...named.slice(0, room - 1), other] : named.slice(0, room);
   const id = `panel-${panel.id}`;
   const tabs = panel.tabs.filter((one) => one.id === tab.id || !hidden.includes(one.id)).map((one) => resolved(view, one));
 

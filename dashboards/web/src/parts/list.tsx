@@ -20,6 +20,8 @@ interface Props {
   rows: Row[];
   /** all visitors of the range, for the share; null while not known */
   whole: number | null;
+  /** all columns, the first metric first: the details */
+  wide?: boolean;
   /** what became of the first metric since the period compared with */
   changes?: boolean;
 }
@@ -64,13 +66,42 @@ function Name({ tab, value }: { tab: ListTab; value: string }) {
   );
 }
 
-function ListRow({ view, tab, row, first, whole, changes }: Props & { row: Row; first: number }) {
+/** Cells in reading order: in a panel the first metric stands last, at the edge; in the details first. */
+function ordered<T>(main: T, others: T[], wide: boolean): T[] {
+  return wide ? [main, ...others] : [...others.reverse(), main];
+}
+
+function ListRow({ view, tab, row, first, whole, wide = false, changes }: Props & { row: Row; first: number }) {
   const value = row.dimensions[0] ?? "";
   const [main = null, ...others] = row.metrics;
   const visitors = row.metrics[tab.metrics.indexOf("visitors")] ?? null;
   const rest = value === OTHER;
   const picked = isPicked(view.filters, tab.dimension, value);
   const share = first > 0 ? Math.min(100, ((main ?? 0) / first) * 100) : 0;
+  const cells = others.map((metric, index) => (
+    <td key={index} class="n wide-only">
+      {text(tab.metrics[index + 1] ?? "", metric)}
+    </td>
+  ));
+  if (tab.metrics.length === 1) {
+    cells.push(
+      <td key="share" class="n of wide-only">
+        {visitors === null || whole === null ? "" : percent(visitors, whole)}
+      </td>,
+    );
+  }
+  if (changes) {
+    cells.unshift(
+      <td key="change" class="n wide-only">
+        {!rest && <Changed metric={tab.metrics[0] ?? ""} now={main} before={beforeOf(row, 0)} />}
+      </td>,
+    );
+  }
+  const last = (
+    <td key="main" class="n">
+      {text(tab.metrics[0] ?? "", main)}
+    </td>
+  );
   return (
     <tr class={rest ? "rest" : picked ? "is-picked" : ""}>
       <th scope="row" class="name" style={{ "--share": `${share.toFixed(1)}%` }}>
@@ -89,50 +120,31 @@ function ListRow({ view, tab, row, first, whole, changes }: Props & { row: Row; 
           </a>
         )}
       </th>
-      {others
-        .map((metric, index) => (
-          <td key={index} class="n wide-only">
-            {text(tab.metrics[index + 1] ?? "", metric)}
-          </td>
-        ))
-        .reverse()}
-      {tab.metrics.length === 1 && (
-        <td class="n of wide-only">{visitors === null || whole === null ? "" : percent(visitors, whole)}</td>
-      )}
-      {changes && (
-        <td class="n wide-only">{!rest && <Changed metric={tab.metrics[0] ?? ""} now={main} before={beforeOf(row, 0)} />}</td>
-      )}
-      <td class="n">{text(tab.metrics[0] ?? "", main)}</td>
+      {ordered(last, cells, wide)}
     </tr>
   );
 }
 
-function Head({ tab, changes }: { tab: ListTab; changes?: boolean }) {
+function Head({ tab, wide = false, changes }: { tab: ListTab; wide?: boolean; changes?: boolean }) {
   const [main = "", ...others] = tab.metrics;
+  const titles = others.map(columnTitle);
+  if (others.length === 0) titles.push("Share");
+  if (changes) titles.unshift("Change");
+  const cells = titles.map((title) => (
+    <th key={title} scope="col" class="n wide-only">
+      {title}
+    </th>
+  ));
+  const last = (
+    <th key="main" scope="col" class="n" aria-sort="descending">
+      {columnTitle(main)}
+    </th>
+  );
   return (
     <thead>
       <tr>
         <th scope="col">{dimensionOf(tab.dimension)?.name}</th>
-        {others
-          .map((metric) => (
-            <th key={metric} scope="col" class="n wide-only">
-              {columnTitle(metric)}
-            </th>
-          ))
-          .reverse()}
-        {others.length === 0 && (
-          <th scope="col" class="n wide-only">
-            Share
-          </th>
-        )}
-        {changes && (
-          <th scope="col" class="n wide-only">
-            Change
-          </th>
-        )}
-        <th scope="col" class="n" aria-sort="descending">
-          {columnTitle(main)}
-        </th>
+        {ordered(last, cells, wide)}
       </tr>
     </thead>
   );
@@ -149,7 +161,7 @@ export function List(props: Props) {
   return (
     <table class="list">
       <caption>{caption(tab)}</caption>
-      <Head tab={tab} changes={props.changes} />
+      <Head tab={tab} wide={props.wide} changes={props.changes} />
       <tbody>
         {rows.map((row) => (
           <ListRow key={row.dimensions[0]} {...props} row={row} first={first} />

@@ -19,8 +19,11 @@ export function total(answer: Answer | null, metric: string): number | null {
 }
 
 /** The same number of the period compared with. */
-function totalBefore(answer: Answer | null, metric: string): Value {
-  return beforeOf(answer?.results[0], TOTALS.indexOf(metric));
+function totalBefore(answer: Answer, metric: string): Value {
+  const before = (id: string) => beforeOf(answer.results[0], TOTALS.indexOf(id));
+  // rates of no visits are no rates
+  const isCount = TOP.find((one) => one.id === metric)?.count;
+  return !isCount && before("visits") === 0 ? null : before(metric);
 }
 
 export function metricName(metric: Metric, view: View): string {

@@ -31,6 +31,9 @@ export interface Bucket {
   opens: { from: string; to: string } | null;
 }
 
+/** Of a day by minutes the last three hours are drawn; more are a blur. */
+export const LAST_MINUTES = 180;
+
 const two = (value: number) => String(value).padStart(2, "0");
 
 /** Every label from one to the last, by a step of days or months. */
@@ -68,7 +71,7 @@ function allLabels(view: View, answer: Answer): string[] {
     case "minute": {
       const minutes = hoursOf(from).flatMap((hour) => Array.from({ length: 60 }, (_, m) => `${hour.slice(0, 14)}${two(m)}:00`));
       const now = currentLabel("minute", view);
-      return (given.length ? given : minutes).filter((label) => label <= now);
+      return (given.length ? given : minutes).filter((label) => label <= now).slice(-LAST_MINUTES);
     }
     case "hour": {
       // the running day may be given only up to now: its hours to come are drawn as room
@@ -144,6 +147,8 @@ export function buckets(view: View, answer: Answer, metric: MetricId): Bucket[] 
   }
   // What is withheld is a gap, not a zero: hours in "(other)", days that are left out.
   const isGap = (label: string) => found.has(OTHER) || (answer.meta.withheld_days ?? []).includes(label);
+  // a rate of nobody is 0 in the answer; where all are, there was nobody
+  const nobody = !isCount && answer.results.every((row) => !beforeOf(row, 0));
   return allLabels(view, answer).map((label): Bucket => {
     const ahead = label > current;
     const row = found.get(label)?.shift();
@@ -152,7 +157,7 @@ export function buckets(view: View, answer: Answer, metric: MetricId): Bucket[] 
     return {
       label,
       value: ahead ? null : value,
-      before: beforeOf(row, 0),
+      before: nobody ? null : beforeOf(row, 0),
       beforeWhen: whenBefore(interval, row?.comparison?.dimensions[0] ?? "", view.today),
       running: label === current,
       ahead,
