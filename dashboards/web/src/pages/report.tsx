@@ -7,7 +7,7 @@ import { address } from "../state/address";
 import { announce } from "../state/announce";
 import { report, type Me, type Site } from "../state/api";
 import { dayRange, nowIn } from "../state/days";
-import { compared } from "../state/compare";
+import { compared, daysBefore } from "../state/compare";
 import { filterWords } from "../state/filters";
 import { PANELS } from "../state/lists";
 import { beat, useLoad } from "../state/load";
@@ -118,7 +118,7 @@ export function Report({ me, site }: { me: Me; site: Site }) {
         ) : (
           <Tiles view={view} answer={totals.value} stale={totals.stale} />
         )}
-        <Chart view={view} />
+        <Chart view={view} before={totals.stale || !view.compare ? null : daysBefore(totals.value)} />
         <Counted view={view} totals={totals.value} />
       </section>
       <div class="grid">

@@ -1,7 +1,7 @@
 /** The chart in words: keys to its lines, the sheet at a point, and its numbers as a table. */
 import type { Answer } from "../state/api";
 import { LAST_MINUTES, type Bucket } from "../state/buckets";
-import { changeOf, noComparison } from "../state/compare";
+import { changeOf } from "../state/compare";
 import { dayRange } from "../state/days";
 import { OTHER } from "../state/dimensions";
 import { INTERVALS } from "../state/interval";
@@ -93,13 +93,19 @@ export function pointWords(bucket: Bucket, metric: Metric): string {
 
 const RUNNING: Record<string, string> = { minute: "This minute", hour: "This hour", day: "Today", week: "This week", month: "This month" };
 
+interface KeysProps {
+  view: View;
+  all: Bucket[];
+  answer: Answer;
+  other: Answer | null;
+  before: [from: string, to: string] | null;
+}
+
 /** Keys to the chart's lines. */
-export function LineKeys({ view, all, answer }: { view: View; all: Bucket[]; answer: Answer }) {
+export function LineKeys({ view, all, answer, other, before }: KeysProps) {
   const running = all.some((bucket) => bucket.running);
-  const gaps = (answer.meta.withheld_days ?? []).length > 0 || answer.results.some((row) => row.dimensions[0] === OTHER);
-  const other = all.filter((bucket) => bucket.before !== null);
-  const [first, last] = [other[0]?.beforeWhen ?? "", other.at(-1)?.beforeWhen ?? ""];
-  const none = view.compare && noComparison(answer);
+  const isGap = (one: Answer) => (one.meta.withheld_days ?? []).length > 0 || one.results.some((row) => row.dimensions[0] === OTHER);
+  const gaps = isGap(answer) || (other !== null && isGap(other));
   return (
     <ul class="keys">
       <li>
@@ -107,10 +113,10 @@ export function LineKeys({ view, all, answer }: { view: View; all: Bucket[]; ans
         {dayRange(view.span.from, view.span.to, view.today)}
         {view.interval === "minute" && all.length === LAST_MINUTES && `, last ${LAST_MINUTES / 60} hours`}
       </li>
-      {other.length > 0 && (
+      {before && hasBefore(all) && (
         <li class="compare">
           <i />
-          {first === last ? first : `${first} – ${last}`}
+          {dayRange(...before, view.today)}
         </li>
       )}
       {running && (
@@ -120,7 +126,6 @@ export function LineKeys({ view, all, answer }: { view: View; all: Bucket[]; ans
         </li>
       )}
       {gaps && <li>Gaps: under {answer.meta.threshold} visitors, not shown</li>}
-      {none && <li>{none}</li>}
     </ul>
   );
 }

@@ -7,7 +7,6 @@ import type uPlot from "uplot";
 import { address } from "../state/address";
 import { report, type Answer } from "../state/api";
 import { buckets } from "../state/buckets";
-import { compared } from "../state/compare";
 import { INTERVALS, intervalsFor } from "../state/interval";
 import { beat, useLoad } from "../state/load";
 import { TOP, type Metric } from "../state/metrics";
@@ -24,13 +23,16 @@ interface Drawn {
   view: View;
   metric: Metric;
   answer: Answer;
+  /** the same question about the days compared with */
+  other: Answer | null;
+  before: [from: string, to: string] | null;
 }
 
 const TIP_GAP = 14;
 
 function Plot({ drawn }: { drawn: Drawn }) {
-  const { view, metric, answer } = drawn;
-  const all = buckets(view, answer, metric.id);
+  const { view, metric, answer, other } = drawn;
+  const all = buckets(view, answer, metric.id, other);
   const box = useRef<HTMLDivElement>(null);
   const probe = useRef<HTMLSpanElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -58,7 +60,7 @@ function Plot({ drawn }: { drawn: Drawn }) {
     });
     plot.current = made;
     return () => made.destroy();
-  }, [answer, metric.id, view.interval, view.span.from, view.span.to, width, theme]);
+  }, [answer, other, metric.id, view.interval, view.span.from, view.span.to, width, theme]);
 
   // another drawing has other points
   useEffect(() => setAt(null), [metric.id, view.interval, view.span.from, view.span.to]);
@@ -128,7 +130,7 @@ function IntervalChoice({ view }: { view: View }) {
 
 function TooFewHours({ view, answer }: { view: View; answer: Answer }) {
   return (
-    <Empty icon="hide" title={`Too few to show by the ${view.interval}`}>
+    <Empty icon="hide" level={2} title={`Too few to show by the ${view.interval}`}>
       <p>
         Fewer than {answer.meta.threshold ?? view.site.threshold} visitors. The totals above are exact; {view.interval}s are
         drawn when there are more.
@@ -137,32 +139,43 @@ function TooFewHours({ view, answer }: { view: View; answer: Answer }) {
   );
 }
 
-export function Chart({ view }: { view: View }) {
-  const metric = TOP.find((one) => one.id === view.metric) ?? TOP[0];
-  if (!metric) return null;
-  // minutes exist for open days only, and the day before may be closed
-  const asked = compared(
-    { ...baseQuery(view, [metric.id]), dimensions: [`time:${view.interval}`], include: { time_labels: true } },
-    view.interval === "minute" ? null : view.compare,
-  );
+/** Loads the line, and the other one as soon as the days compared with are known. */
+function useDrawn(view: View, metric: Metric, before: [from: string, to: string] | null) {
+  const asked = { ...baseQuery(view, [metric.id]), dimensions: [`time:${view.interval}`], include: { time_labels: true } };
+  const key = JSON.stringify(asked);
   const loaded = useLoad(
-    JSON.stringify(asked),
-    async (signal): Promise<Drawn> => ({ view, metric, answer: await report(asked, signal) }),
+    key,
+    async (signal) => ({ key, view, metric, answer: await report(asked, signal) }),
     view.span.to === view.today ? beat.value : 0,
   );
-  const drawn = loaded.value;
-  const all = drawn ? buckets(drawn.view, drawn.answer, drawn.metric.id) : [];
+  // minutes exist for open days only, and the day before may be closed
+  const other = before && view.interval !== "minute" ? { ...asked, date_range: before } : null;
+  const loadedOther = useLoad(other && JSON.stringify(other), async (signal) => {
+    if (!other) throw new Error("nothing to load");
+    return { key, before, answer: await report(other, signal) };
+  });
+  const { value } = loaded;
+  const fits = other !== null && value !== null && loadedOther.value?.key === value.key;
+  const beside = fits ? loadedOther.value : null;
+  const drawn: Drawn | null = value && { ...value, other: beside?.answer ?? null, before: beside?.before ?? null };
+  return { ...loaded, drawn };
+}
+
+export function Chart({ view, before }: { view: View; before: [from: string, to: string] | null }) {
+  const metric = (TOP.find((one) => one.id === view.metric) ?? TOP[0]) as Metric;
+  const { drawn, stale, error, again } = useDrawn(view, metric, before);
+  const all = drawn ? buckets(drawn.view, drawn.answer, drawn.metric.id, drawn.other) : [];
   const withheld = drawn?.answer.meta.withheld && drawn.answer.results.length === 0;
   return (
     <div class="chart">
-      {loaded.stale && <Progress />}
+      {stale && <Progress />}
       <div class="chart-head">
-        {drawn && !withheld && !loaded.error ? <LineKeys view={drawn.view} all={all} answer={drawn.answer} /> : <ul class="keys" />}
+        {drawn && !withheld && !error ? <LineKeys {...drawn} all={all} /> : <ul class="keys" />}
         <IntervalChoice view={view} />
       </div>
-      <div class={`chart-body ${loaded.stale ? "is-stale" : ""}`} aria-busy={loaded.stale || !drawn}>
-        {loaded.error ? (
-          <Failed error={loaded.error} again={loaded.again} />
+      <div class={`chart-body ${stale ? "is-stale" : ""}`} aria-busy={stale || !drawn}>
+        {error ? (
+          <Failed error={error} again={again} />
         ) : drawn && withheld ? (
           <TooFewHours view={drawn.view} answer={drawn.answer} />
         ) : drawn ? (

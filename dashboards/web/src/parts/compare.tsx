@@ -11,7 +11,7 @@ interface EntryProps {
   on: boolean;
   to: Compare | null;
   close: () => void;
-  shortcut?: string;
+  shortcut?: string | undefined;
 }
 
 function Entry({ label, kind, on, to, close, shortcut }: EntryProps) {
@@ -50,9 +50,17 @@ export function CompareMenu({ view }: { view: View }) {
       {(close) => (
         <>
           <div class="menu-group" role="group">
-            <Entry label="No comparison" kind="radio" on={!mode} to={null} close={close} shortcut="X" />
+            <Entry label="No comparison" kind="radio" on={!mode} to={null} close={close} />
             {MODES.map((one) => (
-              <Entry key={one.id} label={one.label} kind="radio" on={one === mode} to={{ mode: one.id, weekday }} close={close} />
+              <Entry
+                key={one.id}
+                label={one.label}
+                kind="radio"
+                on={one === mode}
+                to={{ mode: one.id, weekday }}
+                close={close}
+                shortcut={one === MODES[0] ? "X" : undefined}
+              />
             ))}
           </div>
           <div class="menu-group" role="group">

@@ -106,6 +106,7 @@ export function Counted({ view, totals }: { view: View; totals: Answer | null })
         </span>
       )}
       {none && <span>{none}</span>}
+      {view.compare && !none && span.to === view.today && <span>Today is not over; it is compared with whole days</span>}
       {error && <span>What was not counted could not be loaded.</span>}
       <span class="end">Exact, not sampled</span>
     </div>

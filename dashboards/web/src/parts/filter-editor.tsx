@@ -116,7 +116,7 @@ export function FilterEditor({ view, at, close }: Props) {
           <input
             class="input"
             value={property}
-            maxLength={40}
+            maxLength={100}
             autocomplete="off"
             spellcheck={false}
             onChange={(event) => setProperty(event.currentTarget.value.trim())}

@@ -31,7 +31,8 @@ function allCountries(): Suggested[] {
   countries ??= letters
     .flatMap((a) => letters.map((b) => a + b))
     .map((value) => ({ value, label: valueLabel("visit:country", value), visitors: null }))
-    .filter((one) => one.label !== one.value);
+    // codes of countries that are no more mean another one now
+    .filter((one) => one.label !== one.value && Intl.getCanonicalLocales(`und-${one.value}`)[0] === `und-${one.value}`);
   return countries;
 }
 

@@ -93,7 +93,7 @@ function ListRow({ view, tab, row, first, whole, wide = false, changes }: Props 
   if (changes) {
     cells.unshift(
       <td key="change" class="n wide-only">
-        {!rest && <Changed metric={tab.metrics[0] ?? ""} now={main} before={beforeOf(row, 0)} />}
+        {!rest && <Changed metric={tab.metrics[0] ?? ""} now={main} before={beforeOf(row, 0)} open={view.span.to === view.today} />}
       </td>,
     );
   }
@@ -182,11 +182,11 @@ export function BoneList({ tab }: { tab: ListTab }) {
       <tbody>
         {WIDTHS.map((width) => (
           <tr key={width}>
-            <th scope="row" class="name">
+            <td class="name">
               <span class="cell">
                 <Bone width={width} />
               </span>
-            </th>
+            </td>
             <td class="n wide-only" />
             <td class="n">
               <Bone width={2.5} />

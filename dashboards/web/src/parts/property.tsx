@@ -22,7 +22,7 @@ export function PropertyName({ view }: { view: View }) {
         class="input"
         list={`${id}-known`}
         defaultValue={now}
-        maxLength={40}
+        maxLength={100}
         placeholder="plan"
         autocomplete="off"
         autocapitalize="off"

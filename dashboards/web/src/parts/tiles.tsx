@@ -66,26 +66,34 @@ function Why({ metric, view, answer }: { metric: Metric; view: View; answer: Ans
 
 const WAYS = { up: "up ", down: "down ", same: "no change " };
 
+interface ChangedProps {
+  metric: string;
+  now: Value;
+  before: Value;
+  /** the period is not over: neither better nor worse yet */
+  open?: boolean;
+}
+
 /** What became of a number: an arrow for the eye, a word for screen readers. */
-export function Changed({ metric, now, before }: { metric: string; now: Value; before: Value }) {
+export function Changed({ metric, now, before, open = false }: ChangedProps) {
   const change = changeOf(metric, now, before);
   if (!change) return <span class="quiet">–</span>;
   return (
-    <span class={`change ${change.way} ${change.sense}`}>
+    <span class={`change ${change.way} ${open ? "" : change.sense}`}>
       <span class="unseen">{WAYS[change.way]}</span>
       {change.text}
     </span>
   );
 }
 
-function Was({ metric, answer }: { metric: string; answer: Answer }) {
+function Was({ metric, view, answer }: { metric: string; view: View; answer: Answer }) {
   const before = totalBefore(answer, metric);
   if (before === null) {
     return <div class="was">{answer.meta.comparison_withheld ? "not compared" : "nothing to compare"}</div>;
   }
   return (
     <div class="was">
-      <Changed metric={metric} now={total(answer, metric)} before={before} />
+      <Changed metric={metric} now={total(answer, metric)} before={before} open={view.span.to === view.today} />
       <span>from {text(metric, before)}</span>
     </div>
   );
@@ -123,7 +131,7 @@ function Tile({ metric, view, answer }: { metric: Metric; view: View; answer: An
           <Bone width={5} />
         </span>
       )}
-      {view.compare && (answer?.results[0]?.comparison !== undefined ? <Was metric={metric.id} answer={answer} /> : <div class="was">&nbsp;</div>)}
+      {view.compare && (answer?.results[0]?.comparison !== undefined ? <Was metric={metric.id} view={view} answer={answer} /> : <div class="was">&nbsp;</div>)}
     </div>
   );
 }

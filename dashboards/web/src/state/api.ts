@@ -68,7 +68,7 @@ export interface Row {
   dimensions: string[];
   metrics: Value[];
   /** the same row of the period compared with; its metrics are null where they are withheld */
-  comparison?: { dimensions: string[]; metrics: Value[] | null } | null;
+  comparison?: { metrics: Value[] | null } | null;
 }
 
 /** The answer of `POST /api/v2/query`. */
@@ -87,6 +87,8 @@ export interface Answer {
     time_labels?: string[];
     total_rows?: number;
   };
+  /** the query as it was understood; the days compared with are found there */
+  query?: { comparison_date_range?: [from: string, to: string] };
 }
 
 /** Events not counted, by reason. */

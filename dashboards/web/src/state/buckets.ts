@@ -3,8 +3,7 @@
  * those that are not over marked. Labels are compared as text, so a day of 23 or 25 hours needs no
  * arithmetic.
  */
-import type { Answer, Row, Value } from "./api";
-import { beforeOf } from "./compare";
+import type { Answer, Value } from "./api";
 import { dayRange, daysIn, longDay, monthName, monthStart, nowIn, plusDays, shortDay, weekday, weekStart } from "./days";
 import { OTHER } from "./dimensions";
 import type { Interval } from "./interval";
@@ -135,30 +134,38 @@ function whenBefore(interval: Interval, label: string, today: string): string {
   return interval === "week" ? `week of ${shortDay(day, today)}` : shortDay(day, today);
 }
 
-export function buckets(view: View, answer: Answer, metric: MetricId): Bucket[] {
-  const { interval } = view;
+/** What an answer says of each label: a number, 0 where nothing happened, null where it is not told. */
+function valuesOf(answer: Answer, metric: MetricId): (label: string) => Value {
   const isCount = TOP.find((one) => one.id === metric)?.count ?? true;
-  const current = currentLabel(interval, view);
   // a label can come twice on the day the clocks go back: each answers once, in order
-  const found = new Map<string, Row[]>();
+  const found = new Map<string, Value[]>();
   for (const row of answer.results) {
     const label = row.dimensions[0] ?? "";
-    found.set(label, [...(found.get(label) ?? []), row]);
+    found.set(label, [...(found.get(label) ?? []), row.metrics[0] ?? null]);
   }
   // What is withheld is a gap, not a zero: hours in "(other)", days that are left out.
-  const isGap = (label: string) => found.has(OTHER) || (answer.meta.withheld_days ?? []).includes(label);
-  // a rate of nobody is 0 in the answer; where all are, there was nobody
-  const nobody = !isCount && answer.results.every((row) => !beforeOf(row, 0));
-  return allLabels(view, answer).map((label): Bucket => {
+  const hidden = new Set(answer.meta.withheld_days);
+  const none = found.has(OTHER) || Boolean(answer.meta.withheld);
+  return (label) => found.get(label)?.shift() ?? (isCount && !none && !hidden.has(label) ? 0 : null);
+}
+
+/** `other` is the answer for the period compared with; its buckets are matched by their place. */
+export function buckets(view: View, answer: Answer, metric: MetricId, other: Answer | null = null): Bucket[] {
+  const { interval } = view;
+  const current = currentLabel(interval, view);
+  const valueOf = valuesOf(answer, metric);
+  const valueBefore = other ? valuesOf(other, metric) : () => null;
+  const labelsBefore = other?.meta.time_labels ?? [];
+  const byDay = interval === "day" || (interval === "hour" && view.span.days > 1);
+  return allLabels(view, answer).map((label, index): Bucket => {
     const ahead = label > current;
-    const row = found.get(label)?.shift();
-    const value = row?.metrics[0] ?? (isCount && !isGap(label) ? 0 : null);
-    const byDay = interval === "day" || (interval === "hour" && view.span.days > 1);
+    const value = valueOf(label);
+    const labelBefore = labelsBefore[index];
     return {
       label,
       value: ahead ? null : value,
-      before: nobody ? null : beforeOf(row, 0),
-      beforeWhen: whenBefore(interval, row?.comparison?.dimensions[0] ?? "", view.today),
+      before: labelBefore === undefined ? null : valueBefore(labelBefore),
+      beforeWhen: whenBefore(interval, labelBefore ?? "", view.today),
       running: label === current,
       ahead,
       ...words(view, label),

@@ -76,6 +76,12 @@ export function beforeOf(row: Row | undefined, index: number): Value {
   return row?.comparison?.metrics?.[index] ?? null;
 }
 
+/** The days compared with, as the server chose them. */
+export function daysBefore(answer: Answer | null): [from: string, to: string] | null {
+  const [from, to] = answer?.query?.comparison_date_range ?? [];
+  return from && to ? [from.slice(0, 10), to.slice(0, 10)] : null;
+}
+
 /** Why there is no comparison, in words; null where there is one. */
 export function noComparison(answer: Answer | null): string | null {
   const reason = answer?.meta.comparison_withheld;
