@@ -5,9 +5,9 @@
 import { useEffect, useRef } from "preact/hooks";
 import { address } from "../state/address";
 import { announce } from "../state/announce";
-import { report, type Me, type Site } from "../state/api";
+import { report, type Answer, type Me, type Site } from "../state/api";
 import { dayRange, nowIn } from "../state/days";
-import { compared, daysBefore } from "../state/compare";
+import { changeOf, compared, daysBefore } from "../state/compare";
 import { filterWords } from "../state/filters";
 import { PANELS } from "../state/lists";
 import { beat, useLoad } from "../state/load";
@@ -21,7 +21,7 @@ import { lazy } from "../parts/lazy";
 import { Keys } from "../parts/keys";
 import { ListPanel, Longer, Progress } from "../parts/list-panel";
 import { Notices } from "../parts/notices";
-import { Tiles, total, TOTALS } from "../parts/tiles";
+import { Tiles, total, totalBefore, TOTALS, WAYS } from "../parts/tiles";
 import { Toolbar } from "../parts/toolbar";
 
 const Details = lazy(async () => (await import("../parts/details")).Details);
@@ -29,6 +29,12 @@ const Details = lazy(async () => (await import("../parts/details")).Details);
 function filterSentence(view: View): string {
   if (view.filters.length === 0) return "No filters";
   return "Filtered by " + view.filters.map((one) => filterWords(one)).map((words) => `${words.what} ${words.value}`).join(", ");
+}
+
+function changeSentence(view: View, answer: Answer): string {
+  const before = view.compare && totalBefore(answer, "visitors");
+  const change = changeOf("visitors", total(answer, "visitors"), before);
+  return change ? `, ${WAYS[change.way]}${change.text} from ${text("visitors", before)}` : "";
 }
 
 function NothingCounted({ view, isDemo }: { view: View; isDemo: boolean }) {
@@ -85,7 +91,7 @@ export function Report({ me, site }: { me: Me; site: Site }) {
     if (totals.value && !totals.stale) {
       const range = dayRange(view.span.from, view.span.to, view.today);
       const name = view.span.days > 1 ? SUMMED.toLowerCase() : "visitors";
-      announce(`${filterSentence(view)}, ${range}: ${text("visitors", visitors)} ${name}`);
+      announce(`${filterSentence(view)}, ${range}: ${text("visitors", visitors)} ${name}${changeSentence(view, totals.value)}`);
     }
   }, [key, totals.stale]);
 

@@ -65,7 +65,7 @@ export function Tip({ bucket, metric, at }: { bucket: Bucket; metric: Metric; at
       <b>{bucket.long}</b>
       <dl>
         <dt>
-          <i class={bucket.running ? "unfinished" : ""} />
+          <i class={bucket.running || bucket.part ? "unfinished" : ""} />
           {metric.name}
         </dt>
         <dd>{text(metric.id, bucket.value)}</dd>
@@ -123,6 +123,12 @@ export function LineKeys({ view, all, answer, other, before }: KeysProps) {
         <li class="unfinished">
           <i />
           {RUNNING[view.interval]}, not over yet
+        </li>
+      )}
+      {!running && all.some((bucket) => bucket.part) && (
+        <li class="unfinished">
+          <i />
+          Not a whole {view.interval}
         </li>
       )}
       {gaps && <li>Gaps: under {answer.meta.threshold} visitors, not shown</li>}

@@ -1,6 +1,6 @@
 /**
- * The drawing of the chart, with uPlot: a line over closed buckets, dots to the one that is not
- * over, a dashed one for the period compared with, weekends banded, at most four grid lines, y from
+ * The drawing of the chart, with uPlot: a line over whole buckets, dots to those that are not
+ * over or not whole, a dashed one for the period compared with, weekends banded, at most four grid lines, y from
  * zero. Knows no loading and no words.
  */
 import uPlot from "uplot";
@@ -59,15 +59,16 @@ interface Drawing {
   onPoint: (index: number | null) => void;
 }
 
-/** Closed buckets; a running one is drawn apart. */
-function closedValues(all: Bucket[]): (number | null)[] {
-  return all.map((bucket) => (bucket.running || bucket.ahead ? null : bucket.value));
+/** Not over, or not whole: drawn apart, since its number stands for less than the others do. */
+const isUnfinished = (bucket: Bucket | undefined) => Boolean(bucket && (bucket.running || bucket.part));
+
+function wholeValues(all: Bucket[]): (number | null)[] {
+  return all.map((bucket) => (isUnfinished(bucket) || bucket.ahead ? null : bucket.value));
 }
 
-/** The stretch from the last closed bucket to the running one. */
-function runningValues(all: Bucket[]): (number | null)[] {
-  const at = all.findIndex((bucket) => bucket.running);
-  return all.map((bucket, index) => (at >= 0 && (index === at || index === at - 1) ? bucket.value : null));
+/** The stretches that lead to a bucket drawn apart. */
+function unfinishedValues(all: Bucket[]): (number | null)[] {
+  return all.map((bucket, index) => ([bucket, all[index - 1], all[index + 1]].some(isUnfinished) ? bucket.value : null));
 }
 
 function bands(plot: uPlot, all: Bucket[], colour: string): void {
@@ -85,7 +86,7 @@ function bands(plot: uPlot, all: Bucket[], colour: string): void {
   ctx.restore();
 }
 
-/** Points that no line leads to, and the open point of the running bucket. */
+/** Points that no line leads to, and the open points of what is drawn apart. */
 function points(plot: uPlot, all: Bucket[], colours: Colours): void {
   const { ctx } = plot;
   const dpr = devicePixelRatio;
@@ -94,13 +95,14 @@ function points(plot: uPlot, all: Bucket[], colours: Colours): void {
   all.forEach((bucket, index) => {
     if (bucket.value === null) return;
     const lonely = all[index - 1]?.value == null && all[index + 1]?.value == null;
-    if (!bucket.running && !lonely) return;
+    const open = isUnfinished(bucket);
+    if (!open && !lonely) return;
     ctx.beginPath();
     ctx.arc(plot.valToPos(index, "x", true), plot.valToPos(bucket.value, "y", true), 3.5 * dpr, 0, 2 * Math.PI);
-    ctx.fillStyle = bucket.running ? colours.surface : colours.series;
+    ctx.fillStyle = open ? colours.surface : colours.series;
     ctx.fill();
     ctx.lineWidth = LINE * dpr;
-    ctx.strokeStyle = bucket.running ? colours.unfinished : colours.series;
+    ctx.strokeStyle = open ? colours.unfinished : colours.series;
     ctx.stroke();
   });
   ctx.restore();
@@ -158,7 +160,7 @@ export function draw(target: HTMLElement, drawing: Drawing): uPlot {
         setCursor: [({ cursor }) => drawing.onPoint((cursor.left ?? -1) >= 0 ? (cursor.idx ?? null) : null)],
       },
     },
-    [all.map((_, index) => index), all.map((bucket) => bucket.before), closedValues(all), runningValues(all)],
+    [all.map((_, index) => index), all.map((bucket) => bucket.before), wholeValues(all), unfinishedValues(all)],
     target,
   );
 }

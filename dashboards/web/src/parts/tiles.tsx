@@ -19,7 +19,7 @@ export function total(answer: Answer | null, metric: string): number | null {
 }
 
 /** The same number of the period compared with. */
-function totalBefore(answer: Answer, metric: string): Value {
+export function totalBefore(answer: Answer, metric: string): Value {
   const before = (id: string) => beforeOf(answer.results[0], TOTALS.indexOf(id));
   // rates of no visits are no rates
   const isCount = TOP.find((one) => one.id === metric)?.count;
@@ -64,7 +64,7 @@ function Why({ metric, view, answer }: { metric: Metric; view: View; answer: Ans
   );
 }
 
-const WAYS = { up: "up ", down: "down ", same: "no change " };
+export const WAYS = { up: "up ", down: "down ", same: "no change " };
 
 interface ChangedProps {
   metric: string;

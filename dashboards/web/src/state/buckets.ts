@@ -19,6 +19,8 @@ export interface Bucket {
   beforeWhen: string;
   /** begun and not over */
   running: boolean;
+  /** a week or month that lies in the period only in part */
+  part: boolean;
   /** not begun */
   ahead: boolean;
   /** "14:00" or "5 Nov" */
@@ -96,31 +98,31 @@ function daysOf(view: View, label: string): { from: string; to: string; part: bo
   return { from, to, part: from !== label || (to !== last && to !== view.today) };
 }
 
-type Words = Pick<Bucket, "short" | "long" | "opens">;
+type Words = Pick<Bucket, "short" | "long" | "opens" | "part">;
 
 function words(view: View, label: string): Words {
   const day = label.slice(0, 10);
   switch (view.interval) {
     case "minute":
-      return { short: label.slice(11, 16), long: label.slice(11, 16), opens: null };
+      return { short: label.slice(11, 16), long: label.slice(11, 16), opens: null, part: false };
     case "hour": {
       const hour = Number(label.slice(11, 13));
       const clock = `${two(hour)}:00 to ${two(hour + 1)}:00`;
-      if (view.span.days === 1) return { short: `${two(hour)}:00`, long: clock, opens: null };
-      return { short: shortDay(day, view.today), long: `${longDay(day)}, ${clock}`, opens: { from: day, to: day } };
+      if (view.span.days === 1) return { short: `${two(hour)}:00`, long: clock, opens: null, part: false };
+      return { short: shortDay(day, view.today), long: `${longDay(day)}, ${clock}`, opens: { from: day, to: day }, part: false };
     }
     case "day":
-      return { short: shortDay(day, view.today), long: longDay(day), opens: { from: day, to: day } };
+      return { short: shortDay(day, view.today), long: longDay(day), opens: { from: day, to: day }, part: false };
     case "week": {
       const { from, to, part } = daysOf(view, label);
       const long = `${part ? "Part of a week" : "Week"}, ${dayRange(from, to, view.today)}`;
-      return { short: shortDay(label, view.today), long, opens: { from, to } };
+      return { short: shortDay(label, view.today), long, opens: { from, to }, part };
     }
     case "month": {
       const { from, to, part } = daysOf(view, label);
       const name = monthName(label, "long");
       const long = part ? `Part of ${name}, ${dayRange(from, to, view.today)}` : name;
-      return { short: monthName(label, "short"), long, opens: { from, to } };
+      return { short: monthName(label, "short"), long, opens: { from, to }, part };
     }
   }
 }
@@ -166,7 +168,8 @@ export function buckets(view: View, answer: Answer, metric: MetricId, other: Ans
       value: ahead ? null : value,
       before: labelBefore === undefined ? null : valueBefore(labelBefore),
       beforeWhen: whenBefore(interval, labelBefore ?? "", view.today),
-      running: label === current,
+      // a period that ended yesterday has no running week: it has a part of one
+      running: label === current && view.span.to >= view.today,
       ahead,
       ...words(view, label),
       weekend: byDay && [0, 6].includes(weekday(label.slice(0, 10))),
