@@ -110,13 +110,13 @@ await run(async (browser) => {
   // how fine the chart is
   const per = (interval) => page.getByRole("slider", { name: new RegExp(` per ${interval};`) }).waitFor();
   await per("hour");
-  await page.getByLabel("Minutes").check();
+  await page.getByRole("radio", { name: "Minutes" }).check();
   await per("minute");
   await page.goto(`${given.url}/sites/demo.example?period=28d&interval=week`);
   await per("week");
   const weeks = page.getByRole("table", { name: "Visitors per week" }).locator("tbody tr");
   assert.ok([4, 5].includes(await weeks.count()), `${await weeks.count()} weeks`);
-  await page.getByLabel("Days").check();
+  await page.getByRole("radio", { name: "Days" }).check();
   await per("day");
   assert.match(page.url(), /interval=day/);
   await page.goto(`${given.url}/sites/demo.example?period=day`);
