@@ -5,22 +5,26 @@
 //! its end, even when nobody waits for it any more. What the rows mean is not its business.
 
 mod client;
+mod closing;
 mod deliver;
 pub mod drain;
 mod error;
 pub mod lease;
 mod migrate;
+mod parts;
 mod purge;
 mod rowbinary;
 pub mod row;
 mod schema_files;
 mod select;
 mod settings;
+pub mod spools;
 mod verify;
 
 use std::sync::Arc;
 
-pub use error::StoreError;
+pub use closing::Bounds;
+pub use error::{Limit, StoreError};
 pub use migrate::MigrateError;
 pub use select::{Param, Statement};
 pub use settings::{AccountRow, KeyRow, LoginRow, SiteRow};

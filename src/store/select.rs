@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::model::Day;
 use crate::store::Store;
 use crate::store::client::in_turn;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, TOO_LONG};
 
 /// Longest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -80,7 +80,7 @@ async fn fetch(
     }
 }
 
-fn bind(query: Query, name: &str, value: &Param) -> Query {
+pub(super) fn bind(query: Query, name: &str, value: &Param) -> Query {
     match value {
         Param::Str(value) => query.param(name, value),
         Param::U64(value) => query.param(name, value),
@@ -92,7 +92,7 @@ fn bind(query: Query, name: &str, value: &Param) -> Query {
     }
 }
 
-async fn read(query: Query) -> Result<Vec<Vec<Value>>, StoreError> {
+pub(super) async fn read(query: Query) -> Result<Vec<Vec<Value>>, StoreError> {
     // The answer is complete before its status is: no error can hide in its middle.
     let mut cursor = query.with_setting("wait_end_of_query", "1").fetch_bytes("JSONCompact")?;
     let mut bytes = Vec::new();
@@ -104,7 +104,7 @@ async fn read(query: Query) -> Result<Vec<Vec<Value>>, StoreError> {
         }
     }
     if too_long {
-        return Err(StoreError::BadAnswer("it is too long"));
+        return Err(StoreError::BadAnswer(TOO_LONG));
     }
     parse(&bytes)
 }
