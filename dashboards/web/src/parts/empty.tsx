@@ -20,20 +20,16 @@ export function Empty(props: { icon: IconName; title: string; children?: Compone
 const TITLES: Record<number, string> = {
   0: "No connection",
   400: "This cannot be asked",
-  413: "Too much for one report",
   422: "Too much for one report",
   429: "Too many reports at once",
   503: "Not at the moment",
-  504: "Too much for one report",
 };
 
 export function Failed({ error, again }: { error: ApiError; again: () => void }) {
-  const isLarge = /narrow/i.test(error.message);
   return (
-    <Empty icon="alert" title={isLarge ? "Too much for one report" : (TITLES[error.status] ?? "This could not be loaded")}>
+    <Empty icon="alert" title={TITLES[error.status] ?? "This could not be loaded"}>
       <p role="alert">
         {error.message}
-        {isLarge && " A shorter period or fewer filters will do."}
         {error.status === 429 && " It was asked again by itself and waited in vain; the rest of the page is complete."}
       </p>
       <button type="button" class="button" onClick={again}>
