@@ -88,3 +88,44 @@ pub(super) fn by_site(sites: &[SiteRows], most: u64) -> Vec<Chunk> {
     });
     chunks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(site: u32, events: u64, tokenless: u64) -> SiteRows {
+        SiteRows { site, events, engagements: 0, tokenless, fingerprint: 0 }
+    }
+
+    #[test]
+    fn small_sites_go_together_and_in_order() {
+        let chunks = plan(&[site(1, 40, 0), site(3, 60, 5), site(7, 1, 0), site(9, 99, 0)], 100);
+        let found: Vec<_> = chunks.iter().map(|c| (c.low, c.high, c.rows, c.tokenless)).collect();
+        assert_eq!(found, [(1, 3, 100, true), (7, 9, 100, false)]);
+        assert!(chunks.iter().all(|chunk| !chunk.is_slice()));
+    }
+
+    #[test]
+    fn a_big_site_is_cut_into_slices_that_hold_every_hash_once() {
+        let chunks = plan(&[site(1, 10, 0), site(2, 301, 1), site(3, 10, 0)], 100);
+        assert_eq!(chunks.len(), 6);
+        let slices = &chunks[1..5];
+        assert_eq!((slices[0].hash_low, slices[3].hash_high), (0, u64::MAX));
+        for pair in slices.windows(2) {
+            assert_eq!(pair[0].hash_high + 1, pair[1].hash_low);
+        }
+        assert!(slices.iter().all(|slice| slice.is_slice() && (slice.low, slice.high) == (2, 2)));
+        let tokenless = slices.iter().filter(|slice| slice.tokenless).count();
+        assert_eq!(tokenless, 1, "rows without a token are taken once");
+        assert_eq!(chunks[5].low, 3, "nothing joins a slice");
+    }
+
+    #[test]
+    fn by_site_no_site_is_cut() {
+        let chunks = by_site(&[site(1, 10, 0), site(2, 301, 1), site(3, 10, 0)], 100);
+        let found: Vec<_> = chunks.iter().map(|c| (c.low, c.high, c.is_slice())).collect();
+        assert_eq!(found, [(1, 1, false), (2, 2, false), (3, 3, false)]);
+        assert_eq!(plan(&[], 100), []);
+        assert_eq!(plan(&[site(1, 5, 0)], 0).len(), 5, "a chunk of nothing is one of a row");
+    }
+}

@@ -3,39 +3,33 @@
 //! Until the row of `closed_days` is there, nothing of it is seen by anybody, so a kill at any step
 //! leaves the day as it was; what was written is removed later and the number is not used again.
 
-use crate::days::chunks::{self, Chunk, SiteRows};
-use crate::days::source::{NOT_TAKEN, Source};
-use crate::days::state::{number, rows};
-use crate::days::{CloseError, Closed, Progress, Watch, hits, totals};
-use crate::store::{Param, Statement, Store};
+use serde_json::Value;
 
-/// What all steps need.
-pub(super) struct Closing<'a, W> {
-    /// The database.
-    pub(super) store: &'a Store,
-    /// Told of progress, asked whether to go on.
-    pub(super) watch: &'a W,
-    /// Memory one statement may use, in bytes.
-    pub(super) memory_bytes: u64,
-    /// Open rows one statement takes.
-    pub(super) chunk_rows: u64,
-    /// The moment, seconds since 1970 UTC.
-    pub(super) now: u32,
-}
+use crate::days::chunks::{self, Chunk, SiteRows};
+use crate::days::closing::{Closing, of_day};
+use crate::days::source::Source;
+use crate::days::state::number;
+use crate::days::{CloseError, Closed, Watch, hits, totals};
+use crate::store::{Param, Statement};
 
 impl<W: Watch> Closing<'_, W> {
     /// Closes what `source` names; `None` when there are no rows.
-    pub(super) async fn write(&self, source: &Source) -> Result<Option<Closed>, CloseError> {
+    ///
+    /// One statement takes about `chunk_rows` open rows.
+    pub(super) async fn write(
+        &self,
+        source: &Source,
+        chunk_rows: u64,
+    ) -> Result<Option<Closed>, CloseError> {
         self.go_on()?;
-        self.store.stop_closing().await?;
         let sites = self.sites(source).await?;
         if sites.is_empty() {
             return Ok(None);
         }
         let generation = self.next_number().await?;
-        let chunks = chunks::plan(&sites, self.chunk_rows);
+        let chunks = chunks::plan(&sites, chunk_rows);
         self.write_hits(source, generation, &chunks, &sites).await?;
-        self.write_totals(source, generation, &sites).await?;
+        self.write_totals(source, generation, &sites, chunk_rows).await?;
         self.go_on()?;
         self.run("batches", batches(source, generation)).await?;
         let (visitors, visits) = self.verify(source, generation, &sites).await?;
@@ -66,14 +60,14 @@ impl<W: Watch> Closing<'_, W> {
         let mut done_rows = 0;
         for chunk in chunks {
             self.go_on()?;
-            self.progress(source, "hits", done_rows, all_rows);
-            self.run("hits", hits::visitors(source, generation, chunk)).await?;
+            self.progress(source.day, "hits", done_rows, all_rows);
+            self.run_visitors("hits", hits::visitors(source, generation, chunk)).await?;
             if chunk.tokenless {
                 self.run("hits", hits::tokenless(source, generation, chunk)).await?;
             }
             done_rows += chunk.rows;
         }
-        self.progress(source, "hits", all_rows, all_rows);
+        self.progress(source.day, "hits", all_rows, all_rows);
         Ok(())
     }
 
@@ -82,10 +76,11 @@ impl<W: Watch> Closing<'_, W> {
         source: &Source,
         generation: u32,
         sites: &[SiteRows],
+        chunk_rows: u64,
     ) -> Result<(), CloseError> {
         let all_rows = sites.iter().map(|site| site.events + site.engagements).sum();
         let mut done_rows = 0;
-        for chunk in chunks::by_site(sites, self.chunk_rows) {
+        for chunk in chunks::by_site(sites, chunk_rows) {
             let within = |site: &&SiteRows| (chunk.low..=chunk.high).contains(&site.site);
             let detailed: Vec<u32> = sites
                 .iter()
@@ -93,14 +88,14 @@ impl<W: Watch> Closing<'_, W> {
                 .filter(|site| site.events > totals::DETAILED_ABOVE)
                 .map(|site| site.site)
                 .collect();
-            self.progress(source, "totals", done_rows, all_rows);
+            self.progress(source.day, "totals", done_rows, all_rows);
             for statement in totals::all(source, generation, &chunk, &detailed) {
                 self.go_on()?;
                 self.run("totals", statement).await?;
             }
             done_rows += chunk.rows;
         }
-        self.progress(source, "totals", all_rows, all_rows);
+        self.progress(source.day, "totals", all_rows, all_rows);
         Ok(())
     }
 
@@ -149,7 +144,7 @@ impl<W: Watch> Closing<'_, W> {
             source.rows()
         );
         let statement = Statement { sql, params: source.params() };
-        let found = self.store.closing_rows("count", statement, self.memory_bytes).await?;
+        let found = self.rows("count", statement).await?;
         let site = |row: &Vec<_>| {
             Ok(SiteRows {
                 site: number(row, 0)?,
@@ -167,7 +162,8 @@ impl<W: Watch> Closing<'_, W> {
         let sql = "SELECT 1 + greatest((SELECT max(gen) FROM closed_days), \
             (SELECT max(gen) FROM closed_batches), (SELECT max(gen) FROM hits), \
             (SELECT max(gen) FROM totals))";
-        let found = rows(self.store, sql, Vec::new()).await?;
+        let statement = Statement { sql: sql.to_owned(), params: Vec::new() };
+        let found = self.rows("number", statement).await?;
         number(found.first().ok_or(CloseError::Shape)?, 0)
     }
 
@@ -176,26 +172,10 @@ impl<W: Watch> Closing<'_, W> {
         source: &Source,
         generation: u32,
         sql: &str,
-    ) -> Result<Vec<Vec<serde_json::Value>>, CloseError> {
-        let params = vec![
-            ("day".to_owned(), Param::Date(source.day)),
-            ("gen".to_owned(), Param::U64(u64::from(generation))),
-        ];
-        let statement = Statement { sql: sql.to_owned(), params };
-        Ok(self.store.closing_rows("verify", statement, self.memory_bytes).await?)
-    }
-
-    async fn run(&self, step: &str, statement: Statement) -> Result<(), CloseError> {
-        Ok(self.store.closing_run(step, statement, self.memory_bytes).await?)
-    }
-
-    /// Ends the closing when its process has to stop or is no longer the one that closes.
-    pub(super) fn go_on(&self) -> Result<(), CloseError> {
-        if self.watch.may_go_on() { Ok(()) } else { Err(CloseError::Stopped) }
-    }
-
-    fn progress(&self, source: &Source, step: &'static str, done_rows: u64, all_rows: u64) {
-        self.watch.progress(Progress { day: source.day, step, done_rows, all_rows });
+    ) -> Result<Vec<Vec<Value>>, CloseError> {
+        let mut statement = of_day(source.day, sql);
+        statement.params.push(("gen".to_owned(), Param::U64(u64::from(generation))));
+        self.rows("verify", statement).await
     }
 }
 
@@ -231,16 +211,4 @@ fn publication(closed: &Closed, engagements: u64, now: u32) -> Statement {
     let mut params = vec![("day".to_owned(), Param::Date(closed.day))];
     params.extend(numbers.map(|(name, value)| (name.to_owned(), Param::U64(value))));
     Statement { sql: sql.to_owned(), params }
-}
-
-/// How many open rows of a day no published generation has taken.
-pub(super) async fn not_taken(
-    store: &Store,
-    day: crate::model::Day,
-    memory_bytes: u64,
-) -> Result<u64, CloseError> {
-    let sql = format!("SELECT count() FROM open_events WHERE day = {{day:Date}} AND {NOT_TAKEN}");
-    let statement = Statement { sql, params: vec![("day".to_owned(), Param::Date(day))] };
-    let found = store.closing_rows("count", statement, memory_bytes).await?;
-    number(found.first().ok_or(CloseError::Shape)?, 0)
 }

@@ -173,7 +173,7 @@ fn split(source: &Source, chunk: &Chunk) -> String {
     )
 }
 
-/// The first bits of each of `ranked`: (by_key, place, visit, name, path).
+/// The first bits of each of `ranked`, whose elements are `(by_key, place, visit, name, path)`.
 fn first_bits() -> String {
     let first = |keys: &[u8]| {
         let keys: Vec<_> = keys.iter().map(|key| format!("ranked.{key}")).collect();
@@ -196,7 +196,7 @@ fn first_bits() -> String {
 
 /// What was engaged, by event in order: (place, milliseconds, scroll depth).
 ///
-/// Elements that are grouped: (visit, path, 1 for engagement, by_key, place, milliseconds, depth).
+/// Elements that are grouped: `(visit, path, is_engagement, by_key, place, milliseconds, depth)`.
 fn shares() -> String {
     let nothing = "arrayMap(i -> (toUInt64(i), toUInt64(0), toUInt8(0)), arrayEnumerate(events))";
     let events = "arrayMap(y -> (toUInt64(y.3), y.5, toUInt8(0), y.1, toUInt64(y.2), toUInt64(0), \

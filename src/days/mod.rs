@@ -20,6 +20,7 @@
 
 mod calendar;
 mod chunks;
+mod closing;
 mod generation;
 mod hits;
 mod parts;
@@ -30,7 +31,7 @@ mod status;
 mod totals;
 
 use crate::days::calendar::Stage;
-use crate::days::generation::Closing;
+use crate::days::closing::Closing;
 use crate::days::source::Source;
 use crate::days::state::{Published, State};
 use crate::model::Day;
@@ -40,7 +41,8 @@ pub use status::{Status, status};
 
 /// Open rows that one statement takes, about; it bounds the memory of a closing.
 const CHUNK_ROWS: u64 = 500_000;
-/// How often a closing is begun anew because rows arrived meanwhile.
+/// How often a closing of a day is begun before it is left to the next call: anew when rows arrived
+/// meanwhile, with half the rows at a time when memory was short.
 const TRIES: u32 = 3;
 
 /// What a closing may use and how far it goes.
@@ -178,6 +180,9 @@ impl<W: Watch> Closing<'_, W> {
                 _ => None,
             })
             .collect();
+        if !due.is_empty() {
+            self.store.stop_closing().await?;
+        }
         stale::remove(self, &state, !due.is_empty()).await?;
         for (day, settled) in due {
             if settled {
@@ -197,35 +202,33 @@ impl<W: Watch> Closing<'_, W> {
         closed: &mut Vec<Closed>,
     ) -> Result<(), CloseError> {
         let published = state.of(day);
-        let left = generation::not_taken(self.store, day, self.memory_bytes).await?;
-        if left > 0 {
-            let addition = published.whole().is_some()
-                && (parts::dropping_has_begun(self, day).await?
-                    || parts::would_lose(self, day).await?);
+        if self.not_taken(day).await? > 0 {
+            let addition = published.whole().is_some() && self.would_lose(day).await?;
             closed.extend(self.close(day, addition, &published).await?);
         }
-        parts::drop_taken(self, day).await
+        self.drop_taken(day).await
     }
 
-    /// Writes a generation; anew when rows arrived meanwhile.
+    /// Writes a generation; anew when rows arrived meanwhile or memory was short.
     async fn close(
         &self,
         day: Day,
         addition: bool,
         published: &Published,
     ) -> Result<Option<Closed>, CloseError> {
+        let mut chunk_rows = self.chunk_rows;
         let mut tries = 1;
         loop {
-            let added_to = if addition {
-                published.current().map(|one| one.number).collect()
-            } else {
-                Vec::new()
-            };
+            let added_to = published.current().filter(|_| addition).map(|one| one.number).collect();
             let source = Source::new(day, addition, added_to)?;
-            match self.write(&source).await {
-                Err(CloseError::Changed { .. }) if tries < TRIES => tries += 1,
+            match self.write(&source, chunk_rows).await {
+                Err(CloseError::Changed { .. }) if tries < TRIES => {}
+                Err(CloseError::Store(error)) if error.is_out_of_memory() && tries < TRIES => {
+                    chunk_rows = (chunk_rows / 2).max(1);
+                }
                 done => return done,
             }
+            tries += 1;
         }
     }
 }

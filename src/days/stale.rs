@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::days::generation::Closing;
+use serde_json::Value;
+
+use crate::days::closing::Closing;
 use crate::days::state::{State, number};
 use crate::days::{CloseError, Watch};
 use crate::model::Day;
@@ -58,7 +60,7 @@ pub(super) async fn remove<W: Watch>(
                 numbers.join(", ")
             );
             let statement = Statement { sql, params: Vec::new() };
-            closing.store.closing_run("stale", statement, closing.memory_bytes).await?;
+            closing.run("stale", statement).await?;
         }
     }
     Ok(())
@@ -87,8 +89,51 @@ async fn generations<W: Watch>(
         "SELECT toUInt16(day), gen FROM {table} WHERE gen != 0 AND {days} GROUP BY day, gen"
     );
     let params = vec![("days".to_owned(), Param::U64Array(lately.to_vec()))];
-    let found =
-        closing.store.closing_rows("stale", Statement { sql, params }, closing.memory_bytes);
-    let pair = |row: &Vec<serde_json::Value>| Ok((Day(number(row, 0)?), number(row, 1)?));
-    found.await?.iter().map(pair).collect()
+    let found = closing.rows("stale", Statement { sql, params }).await?;
+    let pair = |row: &Vec<Value>| Ok((Day(number(row, 0)?), number(row, 1)?));
+    found.iter().map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::days::state::{Publication, Published};
+
+    use super::*;
+
+    const DAY: Day = Day(20_000);
+
+    fn state() -> State {
+        let publication =
+            |number, addition, closed| Publication { number, addition, taken: 1, closed };
+        let all = vec![
+            publication(3, false, 100),
+            publication(4, true, 200),
+            publication(6, false, 1_000),
+            publication(9, true, 2_000),
+        ];
+        let mut state = State::default();
+        state.published.insert(DAY, Published::of(all));
+        state
+    }
+
+    #[test]
+    fn the_newest_whole_generation_and_additions_behind_it_stay() {
+        let at = |now, generation| counts_no_more(now, &state(), "hits", DAY, generation);
+        assert!(!at(u32::MAX, 6) && !at(u32::MAX, 9));
+        assert!(at(1_600, 3) && at(1_600, 4), "replaced ten minutes ago");
+        assert!(!at(1_599, 3) && !at(1_599, 4), "replaced just now");
+    }
+
+    #[test]
+    fn what_was_never_published_goes_at_once() {
+        for table in TABLES {
+            assert!(counts_no_more(0, &state(), table, DAY, 5));
+            assert!(counts_no_more(0, &state(), table, Day(1), 6), "a number of another day");
+        }
+    }
+
+    #[test]
+    fn what_a_published_generation_took_stays_known() {
+        assert!(!counts_no_more(u32::MAX, &state(), "closed_batches", DAY, 3));
+    }
 }

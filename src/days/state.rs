@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::days::CloseError;
 use crate::model::Day;
-use crate::store::{Param, Statement, Store};
+use crate::store::{Bounds, Statement, Store};
 
-/// Memory of a statement that reads a few numbers, in bytes.
-pub(super) const SMALL_BYTES: u64 = 128 << 20;
+/// What a statement that reads a few numbers may use: 128 MiB.
+const SMALL: Bounds = Bounds { memory_bytes: 128 << 20, block_rows: 32_768 };
 
 /// A row of `closed_days`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,12 @@ pub(super) struct Publication {
 pub(super) struct Published(Vec<Publication>);
 
 impl Published {
+    /// Publications of one day, by number.
+    #[cfg(test)]
+    pub(super) fn of(all: Vec<Publication>) -> Self {
+        Self(all)
+    }
+
     /// The whole generation that counts.
     pub(super) fn whole(&self) -> Option<&Publication> {
         self.0.iter().rev().find(|one| !one.addition)
@@ -92,12 +98,12 @@ pub(super) async fn read(store: &Store) -> Result<State, CloseError> {
     // Open rows first: a day that is published in between is then seen with both.
     let parts = "SELECT toUInt16(toDate(partition)), sum(rows) FROM system.parts WHERE active AND \
         database = currentDatabase() AND table = 'open_events' GROUP BY partition";
-    for row in rows(store, parts, Vec::new()).await? {
+    for row in rows(store, parts).await? {
         state.open.insert(Day(number(&row, 0)?), number(&row, 1)?);
     }
     let published = "SELECT toUInt16(day), gen, addition, rows + engagements, \
         toUnixTimestamp(closed) FROM closed_days ORDER BY day, gen";
-    for row in rows(store, published, Vec::new()).await? {
+    for row in rows(store, published).await? {
         let one = Publication {
             number: number(&row, 1)?,
             addition: number::<u8>(&row, 2)? != 0,
@@ -108,7 +114,7 @@ pub(super) async fn read(store: &Store) -> Result<State, CloseError> {
     }
     let spools = "SELECT spool, toUInt16(oldest_open_day), toUnixTimestamp(seen) \
         FROM spools FINAL ORDER BY spool";
-    for row in rows(store, spools, Vec::new()).await? {
+    for row in rows(store, spools).await? {
         state.spools.push(SpoolState {
             spool: number(&row, 0)?,
             oldest_open_day: Day(number(&row, 1)?),
@@ -118,14 +124,9 @@ pub(super) async fn read(store: &Store) -> Result<State, CloseError> {
     Ok(state)
 }
 
-/// Rows of a small question.
-pub(super) async fn rows(
-    store: &Store,
-    sql: &str,
-    params: Vec<(String, Param)>,
-) -> Result<Vec<Vec<Value>>, CloseError> {
-    let statement = Statement { sql: sql.to_owned(), params };
-    Ok(store.closing_rows("look", statement, SMALL_BYTES).await?)
+async fn rows(store: &Store, sql: &str) -> Result<Vec<Vec<Value>>, CloseError> {
+    let statement = Statement { sql: sql.to_owned(), params: Vec::new() };
+    Ok(store.closing_rows("look", statement, SMALL).await?)
 }
 
 /// The number in column `at` of a row.

@@ -48,8 +48,12 @@ pub async fn status(store: &Store, now: u32) -> Result<Status, CloseError> {
         }
         if closed {
             let taken: u64 = published.current().map(|one| one.taken).sum();
-            let dropped = rows < taken;
-            status.open_rows_of_closed_days += if dropped { 0 } else { rows - taken };
+            status.open_rows_of_closed_days += match (rows.checked_sub(taken), stage) {
+                (Some(more), _) => more,
+                // Its taken rows were dropped: what is there has come since.
+                (None, Stage::Settled) => rows,
+                (None, _) => 0,
+            };
             continue;
         }
         status.open_days += 1;
@@ -61,6 +65,6 @@ pub async fn status(store: &Store, now: u32) -> Result<Status, CloseError> {
         }
     }
     let before_open = |day: &&Day| first_open.is_none_or(|open| **day < open);
-    status.closed_through = state.published.keys().filter(before_open).next_back().copied();
+    status.closed_through = state.published.keys().rfind(before_open).copied();
     Ok(status)
 }

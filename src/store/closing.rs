@@ -18,9 +18,8 @@ const LIMIT: Duration = Duration::from_secs(2 * 3600);
 /// What the ids of all statements of closings begin with.
 const ID_PREFIX: &str = "close-";
 
-/// How a statement of a closing runs: in one thread, in the order of the tables' keys, in small
-/// blocks, so that few visitors are in memory at a time.
-const SETTINGS: [(&str, &str); 17] = [
+/// How every statement of a closing runs: in one thread, in the order of the tables' keys.
+const SETTINGS: [(&str, &str); 14] = [
     ("log_queries", "0"),
     ("async_insert", "0"),
     ("insert_deduplicate", "0"),
@@ -29,21 +28,26 @@ const SETTINGS: [(&str, &str); 17] = [
     ("max_execution_time", "7200"),
     ("optimize_aggregation_in_order", "1"),
     ("optimize_read_in_order", "1"),
-    ("max_block_size", "2048"),
     ("aggregation_in_order_max_block_bytes", "4000000"),
     // Below 10 MB a part is written in one file; in one file a column, buffers take 300 MB.
     ("min_insert_block_size_rows", "65536"),
     ("min_insert_block_size_bytes", "9000000"),
     ("max_insert_block_size", "65536"),
     ("join_algorithm", "hash"),
-    ("group_by_two_level_threshold", "100000"),
-    ("distributed_product_mode", "local"),
     ("lightweight_deletes_sync", "2"),
 ];
 
+/// What a statement of a closing may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// Rows that go from one of its steps to the next at a time.
+    pub block_rows: u32,
+}
+
 impl Store {
-    /// Runs a statement of a closing that answers nothing. `step` becomes part of its id;
-    /// `memory_bytes` is what it may use.
+    /// Runs a statement of a closing that answers nothing. `step` becomes part of its id.
     ///
     /// # Errors
     /// When the database refuses or cannot be reached: then it may be running still.
@@ -51,9 +55,9 @@ impl Store {
         &self,
         step: &str,
         statement: Statement,
-        memory_bytes: u64,
+        bounds: Bounds,
     ) -> Result<(), StoreError> {
-        let query = self.closing_query(step, &statement, memory_bytes);
+        let query = self.closing_query(step, &statement, bounds);
         within(LIMIT, async move { Ok(query.execute().await?) }).await
     }
 
@@ -65,9 +69,9 @@ impl Store {
         &self,
         step: &str,
         statement: Statement,
-        memory_bytes: u64,
+        bounds: Bounds,
     ) -> Result<Vec<Vec<Value>>, StoreError> {
-        let query = self.closing_query(step, &statement, memory_bytes);
+        let query = self.closing_query(step, &statement, bounds);
         within(LIMIT, read(query)).await
     }
 
@@ -86,9 +90,9 @@ impl Store {
         &self,
         step: &str,
         statement: &Statement,
-        memory_bytes: u64,
+        bounds: Bounds,
     ) -> clickhouse::query::Query {
-        let spill = (memory_bytes / 4).to_string();
+        let spill = (bounds.memory_bytes / 4).to_string();
         let mut query = self.clients.schema.query_raw(&statement.sql);
         for (name, value) in &statement.params {
             query = bind(query, name, value);
@@ -98,7 +102,8 @@ impl Store {
         }
         query
             .with_setting("query_id", query_id(step))
-            .with_setting("max_memory_usage", memory_bytes.to_string())
+            .with_setting("max_memory_usage", bounds.memory_bytes.to_string())
+            .with_setting("max_block_size", bounds.block_rows.to_string())
             .with_setting("max_bytes_before_external_group_by", spill.clone())
             .with_setting("max_bytes_before_external_sort", spill)
     }

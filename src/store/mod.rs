@@ -23,6 +23,7 @@ mod verify;
 
 use std::sync::Arc;
 
+pub use closing::Bounds;
 pub use error::{Limit, StoreError};
 pub use migrate::MigrateError;
 pub use select::{Param, Statement};

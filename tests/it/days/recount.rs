@@ -30,17 +30,18 @@ pub(crate) struct Hit<'a> {
 
 /// All hits of the events of one day, in no order.
 pub(crate) fn hits(rows: &[Raw]) -> Vec<Hit<'_>> {
-    let mut visitors: BTreeMap<(u32, u64), (Vec<&Raw>, Vec<&Raw>)> = BTreeMap::new();
+    // Of each site and token: its events, its engagement rows.
+    let mut visitors: BTreeMap<(u32, u64), [Vec<&Raw>; 2]> = BTreeMap::new();
     let mut found = Vec::new();
     for row in rows {
         match (row.visitor, row.name.as_str()) {
             (0, "engagement") => {}
             (0, _) => found.push(tokenless(row)),
-            (_, "engagement") => visitors.entry((row.site, row.visitor)).or_default().1.push(row),
-            _ => visitors.entry((row.site, row.visitor)).or_default().0.push(row),
+            (_, "engagement") => visitors.entry((row.site, row.visitor)).or_default()[1].push(row),
+            _ => visitors.entry((row.site, row.visitor)).or_default()[0].push(row),
         }
     }
-    for (_, (mut events, engaged)) in visitors {
+    for [mut events, engaged] in visitors.into_values() {
         events.sort_by_key(|row| (row.ts, row.batch, row.position, row.spool));
         found.extend(of_visitor(&events, &engaged));
     }
