@@ -10,6 +10,7 @@ pub mod geo_file;
 pub mod admin_socket;
 pub mod database;
 pub mod prepare;
+pub mod retention;
 pub mod operator;
 pub mod doctor;
 pub mod tasks;

@@ -19,7 +19,7 @@ use crate::app::admin_socket::AdminSocket;
 use crate::app::database::Database;
 use crate::app::fatal::{CONFIG, FAILED, Fatal, TAKEN};
 use crate::app::operator::Serving;
-use crate::app::{geo_file, lock, panic_hook, prepare, tasks};
+use crate::app::{geo_file, lock, panic_hook, prepare, retention, tasks};
 use crate::config::{self, Config};
 use crate::ingest::{self, Agents};
 use crate::keys::{self, Keys, KeysConfig};
@@ -69,6 +69,7 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
     let mut tasks = JoinSet::new();
     let prepared = prepare::database(&mut tasks, &config, &state).await?;
     tasks::start(&mut tasks, &state);
+    retention::start(&mut tasks, &config, &state);
     let delivery = tokio::spawn(drain::run(
         database.store.clone(),
         state.spool.clone(),
@@ -127,6 +128,7 @@ async fn open(
     let database = Arc::new(database);
     let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
     let accounts = Accounts::new(Arc::clone(&sites)).map_err(|error| Fatal::new(FAILED, error))?;
+    let accounts = accounts.keeping(config.retention_months);
     let state = Arc::new(State::new(Parts {
         settings: settings(config),
         metrics: Arc::clone(metrics),

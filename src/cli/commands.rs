@@ -1,4 +1,4 @@
-//! `migrate`, `site`, `account`, `key`, and `admin`, which runs several of them.
+//! `migrate`, `site`, `erase`, `account`, `key`, and `admin`, which runs several of them.
 
 use std::io::{BufRead as _, Read as _};
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use crate::account::{KeyRequest, Scope};
 use crate::app::fatal::{FAILED, Fatal, USAGE};
 use crate::app::operator::{Operator, Reply, Request, blocking};
 use crate::cli::args::{Own, Shape};
-use crate::cli::{complain, help, load, print, split};
+use crate::cli::{complain, erasing, help, load, print, split};
 
 /// Bytes of a password on standard input.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -102,7 +102,7 @@ fn show(reply: &Reply, json: bool) -> Result<ExitCode, Fatal> {
         };
     };
     if let Some(words) = admin.words() {
-        complain(words);
+        complain(&words);
     }
     let text = if json { admin.json() } else { admin.lines() };
     print(text.trim_end_matches('\n'))
@@ -117,6 +117,14 @@ fn job(
     if command == "migrate" {
         let own = split(arguments, &NONE)?;
         return Ok((!own.help).then(|| finish(own, Request::Migrate)));
+    }
+    if command == "erase" {
+        let own = split(arguments, &erasing::ERASE)?;
+        if own.help {
+            return Ok(None);
+        }
+        let admin = erasing::erase(&own)?;
+        return Ok(Some(finish(own, Request::Admin(admin))));
     }
     let Some((verb, rest)) = arguments.split_first() else {
         return Err(Fatal::say(USAGE, format!("{command} what? headcount --help lists it")));
@@ -165,6 +173,7 @@ fn shape(command: &str, verb: &str) -> Result<(Shape, Build), Fatal> {
                 Ok(AdminCommand::SiteRemove { domain, yes: true })
             })
         }
+        ("site", "retention") => (erasing::RETENTION, |own, _| erasing::retention(own)),
         ("account", "add") => {
             (Shape { positional: EMAIL, valued: &["role"], switches: PASSWORD }, |own, read| {
                 Ok(AdminCommand::AccountAdd {
@@ -206,7 +215,7 @@ fn shape(command: &str, verb: &str) -> Result<(Shape, Build), Fatal> {
 
 fn unknown(command: &str, verb: &str) -> Fatal {
     let known = match command {
-        "site" => "add, list, remove",
+        "site" => "add, list, remove, retention",
         "account" => "add, password",
         "key" => "create, list, revoke",
         _ => return Fatal::say(USAGE, help::unknown(command)),

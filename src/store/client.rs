@@ -5,6 +5,7 @@
 //! tab must not do that.
 
 use std::future::Future;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use clickhouse::{Client, Compression};
@@ -35,6 +36,10 @@ pub(super) struct Clients {
     pub(super) read: Client,
     pub(super) settings: Client,
     pub(super) schema: Client,
+    /// Held while rows are deleted: one deletion at a time.
+    pub(super) erasing: tokio::sync::Mutex<()>,
+    /// Deletions since the start.
+    pub(super) erasures: AtomicU64,
 }
 
 impl Clients {
@@ -52,6 +57,8 @@ impl Clients {
             settings: client(access.settings),
             schema: client(access.schema),
             database: access.database,
+            erasing: tokio::sync::Mutex::default(),
+            erasures: AtomicU64::new(0),
         }
     }
 

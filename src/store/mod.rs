@@ -10,7 +10,9 @@ pub mod drain;
 mod error;
 pub mod lease;
 mod migrate;
+mod parts;
 mod purge;
+mod retention;
 mod rowbinary;
 pub mod row;
 mod schema_files;
@@ -22,6 +24,8 @@ use std::sync::Arc;
 
 pub use error::StoreError;
 pub use migrate::MigrateError;
+pub use purge::{Erased, Selection};
+pub use retention::{Enforced, Retention};
 pub use select::{Param, Statement};
 pub use settings::{AccountRow, KeyRow, LoginRow, SiteRow};
 
