@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS masks
 )
 ENGINE = ReplacingMergeTree(since)
 ORDER BY (name, partition)
-TTL since + INTERVAL 26 MONTH
+TTL toDate(since) + INTERVAL 26 MONTH
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1,
     min_compressed_bytes_to_fsync_after_merge = 1, max_suspicious_broken_parts = 1000000,
     max_suspicious_broken_parts_bytes = 1000000000000, non_replicated_deduplication_window = 0;
@@ -28,3 +28,10 @@ ALTER TABLE totals MODIFY SETTING old_parts_lifetime = 30, cleanup_delay_period 
     max_cleanup_delay_period = 20, cleanup_delay_period_random_add = 5;
 ALTER TABLE sites MODIFY SETTING old_parts_lifetime = 30, cleanup_delay_period = 10,
     max_cleanup_delay_period = 20, cleanup_delay_period_random_add = 5;
+
+-- A time ends in 2106: 50 years after it are counted in days, or a row written late in the century
+-- would be too old at once, and what it removed would come back.
+ALTER TABLE sites MODIFY TTL toDate(changed) + INTERVAL 50 YEAR DELETE WHERE removed = 1;
+ALTER TABLE accounts MODIFY TTL toDate(changed) + INTERVAL 50 YEAR DELETE WHERE removed = 1;
+ALTER TABLE api_keys MODIFY TTL toDate(changed) + INTERVAL 50 YEAR DELETE WHERE removed = 1;
+ALTER TABLE schema_versions MODIFY TTL toDate(applied) + INTERVAL 50 YEAR;

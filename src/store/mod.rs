@@ -10,7 +10,7 @@ pub mod drain;
 mod error;
 pub mod lease;
 mod migrate;
-mod parts;
+mod masks;
 mod purge;
 mod retention;
 mod rowbinary;

@@ -15,7 +15,7 @@ use crate::model::Day;
 use crate::store::Store;
 use crate::store::client::{execute, rows};
 use crate::store::error::StoreError;
-use crate::store::parts::{Change, Partition};
+use crate::store::masks::{Change, Partition};
 
 /// Tables with rows of sites, in the order in which rows are deleted: a closing reads the first and
 /// writes the others, so what it makes of rows that go is deleted after them.

@@ -85,12 +85,16 @@ fn assert_planted(program: &Program, text: &str, least: usize) {
 fn wait_gone(program: &Program, text: &str, now: u32, limit: Duration) {
     let begun = Instant::now();
     let data = program.home().data();
-    wait_until(&format!("{text} to leave the disk"), limit, || {
-        let passed = u32::try_from(begun.elapsed().as_secs()).expect("some seconds");
-        set(program, now + passed);
+    loop {
+        let left = places(&data, text);
+        if left.is_empty() {
+            break;
+        }
+        let passed = begun.elapsed();
+        assert!(passed < limit, "after {passed:?} {text} is still in {left:?}");
         std::thread::sleep(Duration::from_millis(200));
-        places(&data, text).is_empty()
-    });
+        set(program, now + u32::try_from(passed.as_secs()).expect("some seconds"));
+    }
     println!("{text} was gone after {:?}, promised were {limit:?}", begun.elapsed());
 }
 
