@@ -8,7 +8,8 @@
 //! dashboard. Read `server::query`, then [`report`].
 //!
 //! Everything else hangs beside these two paths: [`engine`] (the embedded ClickHouse), [`account`]
-//! (sites, accounts, keys, logins), [`keys`] (the random keys of the day).
+//! (sites, accounts, keys, logins), [`keys`] (the random keys of the day), [`days`] (open rows become
+//! hits and totals).
 //!
 //! Invariants, each held by a test:
 //! 1. Only `server` names hyper, only `store` names the database client, only `config` reads the
@@ -28,6 +29,7 @@ pub mod keys;
 pub mod spool;
 pub mod store;
 pub mod report;
+pub mod days;
 pub mod account;
 pub mod engine;
 pub mod model;

@@ -202,6 +202,7 @@ fn insert_grants() -> Vec<String> {
         grants.push(format!("GRANT SELECT(spool, batch, day) ON {DATABASE}.{table}"));
     }
     grants.push(format!("GRANT SELECT ON {DATABASE}.closed_batches"));
+    grants.push(format!("GRANT SELECT(day, gen) ON {DATABASE}.closed_days"));
     grants.push(format!("GRANT SELECT, INSERT ON {DATABASE}.spools"));
     grants
 }

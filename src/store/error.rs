@@ -39,6 +39,8 @@ const REFUSALS: [u32; 44] = [
 const ROW_FAULTS: [u32; 14] = [6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 407];
 /// Code of a wrong name or password.
 const AUTHENTICATION_FAILED: u32 = 516;
+/// Code of a statement that wanted more memory than it or the server may use.
+const MEMORY_LIMIT_EXCEEDED: u32 = 241;
 /// Code of an unknown table, and of an unknown database.
 const UNKNOWN_TABLE: u32 = 60;
 const UNKNOWN_DATABASE: u32 = 81;
@@ -55,6 +57,12 @@ impl StoreError {
     pub fn is_unknown_table(&self) -> bool {
         matches!(self, Self::Refused(code)
             if [UNKNOWN_TABLE, UNKNOWN_DATABASE].contains(&code.number))
+    }
+
+    /// Whether it wanted more memory than it, or the server, may use.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Ambiguous(code) if code.number == MEMORY_LIMIT_EXCEEDED)
     }
 
     /// Whether the same statement may be sent again at once: it reads, and the connection broke.
@@ -142,7 +150,7 @@ mod tests {
     fn a_lost_answer_is_not_a_refusal() {
         let memory =
             "Code: 241. DB::Exception: (total) memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)";
-        assert!(matches!(StoreError::of_exception(memory), StoreError::Ambiguous(_)));
+        assert!(StoreError::of_exception(memory).is_out_of_memory());
         assert!(matches!(StoreError::of_exception("502 Bad Gateway"), StoreError::Ambiguous(_)));
         let timed_out = StoreError::from(clickhouse::error::Error::TimedOut);
         assert_eq!(timed_out, StoreError::Unreachable);

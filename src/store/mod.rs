@@ -5,12 +5,14 @@
 //! its end, even when nobody waits for it any more. What the rows mean is not its business.
 
 mod client;
+mod closing;
 mod deliver;
 pub mod drain;
 mod error;
 pub mod lease;
 mod migrate;
 mod masks;
+mod parts;
 mod purge;
 mod retention;
 mod rowbinary;
@@ -22,6 +24,7 @@ mod verify;
 
 use std::sync::Arc;
 
+pub use closing::Bounds;
 pub use error::StoreError;
 pub use migrate::MigrateError;
 pub use purge::{Erased, Selection};

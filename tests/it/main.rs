@@ -1,7 +1,7 @@
 //! Tests of the whole program from outside: the real binary with its real engine, over sockets.
 //!
 //! Each test starts its own program in its own directories and leaves no process. A test may
-//! borrow the calendar from the library, nothing else of it.
+//! borrow the calendar from the library, nothing else of it; `days` alone also calls the closing.
 
 #[cfg(test)]
 mod support;
@@ -38,3 +38,5 @@ mod questions;
 mod life;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod days;

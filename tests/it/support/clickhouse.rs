@@ -33,6 +33,18 @@ impl ClickHouse {
     /// # Errors
     /// The engine's words when it refuses.
     pub(crate) fn query(&self, user: &str, sql: &str) -> Result<Vec<u8>, String> {
+        self.query_at("/", user, sql)
+    }
+
+    /// [`ClickHouse::query`] under an id.
+    ///
+    /// # Errors
+    /// The engine's words when it refuses.
+    pub(crate) fn query_as(&self, user: &str, id: &str, sql: &str) -> Result<Vec<u8>, String> {
+        self.query_at(&format!("/?query_id={id}"), user, sql)
+    }
+
+    fn query_at(&self, path: &str, user: &str, sql: &str) -> Result<Vec<u8>, String> {
         let url = self.access["url"].as_str().expect("access.json names a url");
         let database = self.access["database"].as_str().expect("access.json names a database");
         let known = &self.access["users"][user];
@@ -42,7 +54,7 @@ impl ClickHouse {
         if !password.is_empty() {
             headers.push(("X-ClickHouse-Key", password));
         }
-        let answer = Client::new(url).post("/", &headers, sql.as_bytes());
+        let answer = Client::new(url).post(path, &headers, sql.as_bytes());
         if answer.status == 200 { Ok(answer.body) } else { Err(answer.text()) }
     }
 
