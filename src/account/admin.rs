@@ -245,9 +245,7 @@ impl AdminReply {
                  deliver) count as new: they will be stored.",
                 erasure.words()
             ),
-            Self::PasswordChanged => {
-                "The password is changed; older logins have ended.".to_owned()
-            }
+            Self::PasswordChanged => "The password is changed; older logins have ended.".to_owned(),
             Self::KeyCreated { .. } => "Keep the key: it is not shown again.".to_owned(),
             Self::KeyRevoked { .. } => {
                 "The key is revoked; it holds nowhere after 10 s.".to_owned()

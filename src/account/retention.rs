@@ -65,8 +65,7 @@ impl Accounts {
             return Err(AccountError::Days { from: from.to_owned(), to: to.to_owned() });
         }
         let row = self.site_row(domain).await?;
-        let selection =
-            Selection { sites: Some(vec![row.id]), from: Some(first), to: Some(last) };
+        let selection = Selection { sites: Some(vec![row.id]), from: Some(first), to: Some(last) };
         if confirmed {
             return self.shelf.erase(&selection, now).await;
         }

@@ -5,7 +5,6 @@
 //! tab must not do that.
 
 use std::future::Future;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use clickhouse::{Client, Compression};
@@ -38,8 +37,6 @@ pub(super) struct Clients {
     pub(super) schema: Client,
     /// Held while rows are deleted: one deletion at a time.
     pub(super) erasing: tokio::sync::Mutex<()>,
-    /// Deletions since the start.
-    pub(super) erasures: AtomicU64,
 }
 
 impl Clients {
@@ -58,7 +55,6 @@ impl Clients {
             schema: client(access.schema),
             database: access.database,
             erasing: tokio::sync::Mutex::default(),
-            erasures: AtomicU64::new(0),
         }
     }
 

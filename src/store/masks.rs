@@ -123,8 +123,7 @@ impl Store {
 
     /// Drops a partition, however large it is.
     pub(super) async fn drop_partition(&self, partition: &Partition) -> Result<(), StoreError> {
-        let text =
-            format!("ALTER TABLE {} DROP PARTITION ID '{}'", partition.table, partition.id);
+        let text = format!("ALTER TABLE {} DROP PARTITION ID '{}'", partition.table, partition.id);
         let query = self.clients.schema.query_raw(&text);
         execute(query.with_setting("max_partition_size_to_drop", "0")).await
     }
@@ -141,7 +140,10 @@ impl Store {
         let text = match change {
             Change::Delete(condition) => format!("DELETE FROM {place} WHERE {condition}"),
             Change::ApplyMask => {
-                format!("ALTER TABLE {} APPLY DELETED MASK IN PARTITION ID '{}'", partition.table, partition.id)
+                format!(
+                    "ALTER TABLE {} APPLY DELETED MASK IN PARTITION ID '{}'",
+                    partition.table, partition.id
+                )
             }
         };
         let query = self
@@ -175,6 +177,48 @@ impl Store {
             .param("table", partition.table)
             .param("place", format!("IN PARTITION ID '{}'", partition.id));
         Ok(rows::<u64>(query).await?.first() != Some(&0))
+    }
+
+    /// Waits until the statements of a closing that run now have ended, at the latest until `until`:
+    /// they may still write what they have read before rows were hidden.
+    pub(super) async fn outlast_closing(&self, until: Instant) -> Result<(), StoreError> {
+        let text = "SELECT query_id FROM system.processes \
+            WHERE startsWith(query_id, 'close-') AND current_database = {name:String}";
+        let running = || {
+            let query = self.clients.schema.query_raw(text);
+            rows::<String>(query.param("name", &self.clients.database))
+        };
+        let begun = match running().await {
+            // On a server where it is not allowed to look, a closing finds that rows went.
+            Err(StoreError::Refused(_)) => return Ok(()),
+            begun => begun?,
+        };
+        while !begun.is_empty()
+            && Instant::now() < until
+            && running().await?.iter().any(|id| begun.contains(id))
+        {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Notes that a partition was, at `since`, without hidden rows. Written before rows are hidden,
+    /// so that after a crash the time is at worst too early.
+    pub(super) async fn note_mask(
+        &self,
+        partition: &Partition,
+        since: u32,
+    ) -> Result<(), StoreError> {
+        let text = "INSERT INTO masks (name, partition, since) SETTINGS async_insert = 0 \
+            SELECT {name:String}, {partition:String}, {since:DateTime('UTC')}";
+        let query = self
+            .clients
+            .schema
+            .query_raw(text)
+            .param("name", partition.table)
+            .param("partition", &partition.id)
+            .param("since", since);
+        execute(query).await
     }
 
     /// Parts of partitions that lie on the disk and may hold deleted rows, as `table/part`: those

@@ -5,7 +5,6 @@
 //! old files. What is promised about the time is kept only while the engine runs.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -130,13 +129,18 @@ impl Store {
         for table in self.tables(&TABLES).await? {
             let found = self.partitions_with(table, &condition).await?;
             erased.rows.insert(table.to_owned(), found.iter().map(|one| one.rows).sum());
+            let masked = self.masked(&[table]).await?;
+            let any = !found.is_empty();
             for partition in found {
-                self.note_mask(&partition, now).await?;
-                let done = self.change(&partition, Change::Delete(&condition), until).await;
-                // Whatever was remembered of these rows, it does not hold any more.
-                self.clients.erasures.fetch_add(1, Ordering::AcqRel);
-                erased.goes_on |= !done?;
+                if !masked.iter().any(|one| one.id == partition.id) {
+                    self.note_mask(&partition, now).await?;
+                }
+                let delete = Change::Delete(&condition);
+                erased.goes_on |= !self.change(&partition, delete, until).await?;
                 touched.push(partition);
+            }
+            if any {
+                self.outlast_closing(until).await?;
             }
         }
         if !touched.is_empty() {
@@ -166,15 +170,9 @@ impl Store {
         execute(self.clients.schema.query_raw("OPTIMIZE TABLE sites FINAL")).await
     }
 
-    /// How many deletions there were since the start: what was remembered of rows before the
-    /// last one does not hold.
-    #[must_use]
-    pub fn erasures(&self) -> u64 {
-        self.clients.erasures.load(Ordering::Acquire)
-    }
-
     /// Rewrites partitions with hidden rows: those of fewer than `at_once` rows, and those that
-    /// have waited since `waiting_since` or longer.
+    /// have waited since `waiting_since` or longer. A closing hides rows, too: what nobody noted is
+    /// noted at `now`.
     ///
     /// # Errors
     /// When the database refuses or cannot be reached.
@@ -182,18 +180,21 @@ impl Store {
         &self,
         at_once: u64,
         waiting_since: u32,
+        now: u32,
     ) -> Result<(), StoreError> {
         let alone = self.clients.erasing.lock().await;
         let text = "SELECT name, partition, toUnixTimestamp(since) FROM masks FINAL";
         let noted = rows::<(String, String, u32)>(self.clients.schema.query_raw(text)).await?;
         let until = Instant::now() + WAIT;
         for partition in self.masked(&self.tables(&TABLES).await?).await? {
-            let note = noted
-                .iter()
-                .find(|(name, id, _)| name == partition.table && *id == partition.id);
-            let old = note.is_none_or(|(_, _, since)| *since <= waiting_since);
+            let note =
+                noted.iter().find(|(name, id, _)| name == partition.table && *id == partition.id);
+            let old = note.is_some_and(|(_, _, since)| *since <= waiting_since);
             if old || partition.rows < at_once {
                 self.change(&partition, Change::ApplyMask, until).await?;
+            }
+            if old || note.is_none() {
+                self.note_mask(&partition, now).await?;
             }
         }
         drop(alone);
@@ -225,25 +226,6 @@ impl Store {
         }
         Ok(gone_in)
     }
-
-    /// Notes when the first hidden rows of a partition began to wait. Written before the rows are
-    /// hidden, so that after a crash the time is at worst too early.
-    async fn note_mask(&self, partition: &Partition, now: u32) -> Result<(), StoreError> {
-        let waits = self.masked(&[partition.table]).await?;
-        if waits.iter().any(|one| one.id == partition.id) {
-            return Ok(());
-        }
-        let text = "INSERT INTO masks (name, partition, since) SETTINGS async_insert = 0 \
-            SELECT {name:String}, {partition:String}, {since:DateTime('UTC')}";
-        let query = self
-            .clients
-            .schema
-            .query_raw(text)
-            .param("name", partition.table)
-            .param("partition", &partition.id)
-            .param("since", now);
-        execute(query).await
-    }
 }
 
 #[cfg(test)]
@@ -253,11 +235,8 @@ mod tests {
     #[test]
     fn a_condition_names_all_that_was_selected_and_nothing_else() {
         let day = |text| Day::parse(text);
-        let all = Selection {
-            sites: Some(vec![3, 7]),
-            from: day("1970-01-03"),
-            to: day("1970-01-05"),
-        };
+        let all =
+            Selection { sites: Some(vec![3, 7]), from: day("1970-01-03"), to: day("1970-01-05") };
         assert_eq!(all.condition(), "site IN (3, 7) AND day >= toDate(2) AND day <= toDate(4)");
         assert_eq!(Selection::site(9).condition(), "site IN (9)");
         let none = Selection { sites: Some(Vec::new()), from: None, to: None };

@@ -78,7 +78,7 @@ impl Store {
             let erased = self.erase_below(&selection, now, NIGHTLY_ROWS).await?;
             enforced.rows += erased.total();
         }
-        self.apply_due_masks(NIGHTLY_ROWS, now.saturating_sub(MASK_SECONDS)).await?;
+        self.apply_due_masks(NIGHTLY_ROWS, now.saturating_sub(MASK_SECONDS), now).await?;
         self.forget_days_before(kept).await?;
         Ok(enforced)
     }
@@ -117,8 +117,11 @@ fn selections(retention: &Retention, now: u32) -> Vec<Selection> {
         by_months.entry(*months).or_default().push(*site);
     }
     let late = Day(first_kept(now, retention.months).0.saturating_sub(TTL_GRACE_DAYS));
-    let removed = (!retention.removed.is_empty())
-        .then(|| Selection { sites: Some(retention.removed.clone()), from: None, to: None });
+    let removed = (!retention.removed.is_empty()).then(|| Selection {
+        sites: Some(retention.removed.clone()),
+        from: None,
+        to: None,
+    });
     by_months
         .into_iter()
         .filter_map(|(months, sites)| before(first_kept(now, months), Some(sites)))

@@ -159,7 +159,8 @@ fn erased_days_are_out_of_reports_at_once_and_off_the_disk_when_it_was_said() {
     assert_eq!(rows_of(&program, "totals", 1), "2093-09-29");
     let key = program.add_key("site.example", "read");
     let mut reports = Reports::new(program.client(), "site.example", &key);
-    let query = json!({"metrics": ["visitors", "pageviews"], "date_range": ["2093-10-30", "2093-10-30"]});
+    let query =
+        json!({"metrics": ["visitors", "pageviews"], "date_range": ["2093-10-30", "2093-10-30"]});
     assert_eq!(reports.rows(&query), [(Vec::new(), vec![json!(0), json!(0)])]);
 
     wait_gone(&program, "plantedgoes7q1zx", NOON, promised(&said, NOON));
@@ -229,8 +230,8 @@ fn the_nightly_run_deletes_what_is_too_old_for_its_site_and_for_all() {
     assert!(said.stderr.contains("1 to 13"), "{}", said.stderr);
     let said = program.run(&["site", "retention", "short.example", "1"]);
     assert_eq!(said.expect_ok("site retention"), "short.example\t1\n");
-    let list: Value = serde_json::from_str(&program.run(&["site", "list", "--json"]).stdout)
-        .expect("JSON");
+    let list: Value =
+        serde_json::from_str(&program.run(&["site", "list", "--json"]).stdout).expect("JSON");
     assert_eq!(list[1]["retention_months"], 1, "{list}");
     assert_eq!(list[0]["retention_months"], Value::Null, "{list}");
     // The engine's own TTL is not to be faster.

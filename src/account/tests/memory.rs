@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::account::error::AccountError;
 use crate::account::shelf::HighestIds;
-use crate::store::{
-    AccountRow, Enforced, Erased, KeyRow, LoginRow, Retention, Selection, SiteRow,
-};
+use crate::store::{AccountRow, Enforced, Erased, KeyRow, LoginRow, Retention, Selection, SiteRow};
 
 /// The tables; every version of every row is kept.
 #[derive(Default)]

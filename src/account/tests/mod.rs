@@ -310,9 +310,11 @@ async fn a_sites_retention_is_at_most_the_installations() {
         let refused = refused(accounts.set_retention("a.example", Some(months), NOON).await);
         assert!(matches!(refused, AccountError::Retention { most: 6, .. }), "{refused}");
     }
-    assert!(refused(accounts.set_retention("x.example", None, NOON).await)
-        .to_string()
-        .contains("no site"));
+    assert!(
+        refused(accounts.set_retention("x.example", None, NOON).await)
+            .to_string()
+            .contains("no site")
+    );
     accounts.set_retention("A.example", Some(6), NOON).await.unwrap();
     accounts.set_retention("b.example", Some(1), NOON).await.unwrap();
     accounts.remove_site("c.example", NOON).await.unwrap();
