@@ -8,6 +8,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("check", "print the settings in force as TOML"),
     ("doctor", "look for what is wrong and say how to mend it"),
     ("migrate", "bring the database's tables up to date"),
+    (
+        "close [--through DATE]",
+        "close the days that are over: date, rows, visitors, visits, generation (done by itself\n        every minute while the server runs)",
+    ),
     ("site add DOMAIN [--timezone ZONE]", "add a site (time zone: UTC unless said)"),
     ("site list", "list the sites: domain, time zone, created"),
     ("site remove DOMAIN --yes", "remove a site and all its rows"),

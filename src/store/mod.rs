@@ -20,12 +20,13 @@ pub mod row;
 mod schema_files;
 mod select;
 mod settings;
+pub mod spools;
 mod verify;
 
 use std::sync::Arc;
 
 pub use closing::Bounds;
-pub use error::StoreError;
+pub use error::{Limit, StoreError};
 pub use migrate::MigrateError;
 pub use purge::{Erased, Selection};
 pub use retention::{Enforced, Retention};

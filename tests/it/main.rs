@@ -40,3 +40,7 @@ mod life;
 mod browser;
 #[cfg(test)]
 mod days;
+#[cfg(test)]
+mod closing;
+#[cfg(test)]
+mod limits;
