@@ -97,7 +97,6 @@ struct Entry {
     protected: bool,
 }
 
-const NOT_SET: &str = "(not set)";
 /// What stands before the name of a property.
 pub(super) const PROP_PREFIX: &str = "event:props:";
 
