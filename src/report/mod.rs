@@ -60,7 +60,7 @@
 //!   value that so few reach, nothing is answered, totals neither, whatever the others say. With
 //!   "or", each of the alternatives is weighed so, and as a whole. A chart by parts leaves out the
 //!   parts for which this holds.
-//! - Region, city, properties, utm_term, utm_content, language and screen, and all dimensions of a
+//! - Region, city, properties, `utm_term`, `utm_content`, language, screen, and all dimensions of a
 //!   list of two or more (parts left out), show a value only when at least `k` selected visitors
 //!   have it. A list of one unprotected dimension, when filters use another dimension, shows a value
 //!   only when at least `k` visitors of the site and range have it, filters aside. All other rows are

@@ -25,6 +25,8 @@ mod exactly_once;
 #[cfg(test)]
 mod external;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rights;
 #[cfg(test)]
 mod threshold;
