@@ -186,7 +186,8 @@ fn hostnames() -> String {
 /// [`OF_ROWS`] under the names g to l.
 fn named_of_rows() -> String {
     "countIf(name = 'pageview') AS g, count() AS h, \
-     countIf(bitTest(first, 2) AND engaged_ms > 0) AS i, sumIf(engaged_ms, bitTest(first, 2)) AS j, \
+     countIf(bitTest(first, 2) AND engaged_ms > 0) AS i, \
+     sumIf(engaged_ms, bitTest(first, 2)) AS j, \
      countIf(bitTest(first, 2) AND scroll > 0) AS k, sumIf(scroll, bitTest(first, 2)) AS l"
         .to_owned()
 }
