@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::model::now;
 use crate::store::StoreError;
-use crate::store::spools::{LOOK_EVERY, Heartbeat};
+use crate::store::spools::{Heartbeat, LOOK_EVERY};
 
 /// Pause between two tries of the first word.
 const PAUSE: Duration = Duration::from_millis(500);

@@ -60,7 +60,7 @@ async fn answer_query(state: &State, request: Request<Incoming>) -> Result<Answe
         .take(site.id)
         .await
         .map_err(|busy| answer::error(StatusCode::TOO_MANY_REQUESTS, &busy.to_string()))?;
-    report::run(raw, &site, &state.store, threshold, now())
+    report::run(raw, &site, &state.store, threshold, now(), &state.report_cache)
         .await
         .map(|bytes| answer::json_bytes(StatusCode::OK, bytes))
         .map_err(|error| fail(&error))
