@@ -99,7 +99,8 @@ impl Serving {
             );
         }
         let say = |line: ProgressLine| interim.say(written(&Answered::Progress(line)));
-        say(ProgressLine::waiting());
+        let busy = self.closer.is_running();
+        say(if busy { ProgressLine::waiting() } else { ProgressLine::looking() });
         match self.closer.run(through, |progress| say(progress.into())).await {
             Ok(ran) => Answered::Done(Box::new(Reply {
                 closing: Some(Closing::of(&ran, through, now())),

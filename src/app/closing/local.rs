@@ -50,7 +50,7 @@ pub async fn close(
     } else {
         prepare::lease(&mut tasks, config, store, &hold).await?;
     }
-    tell(ProgressLine::waiting());
+    tell(ProgressLine::looking());
     let closer = Closer::new(
         store.clone(),
         metrics,

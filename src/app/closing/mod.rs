@@ -72,10 +72,16 @@ impl Closer {
         Self { store, metrics, hold, heartbeat, memory_bytes, running: Mutex::new(()) }
     }
 
+    /// Whether a run is under way.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running.try_lock().is_err()
+    }
+
     /// Ends the statement of a run that is under way: the process stops, and nothing is held any
     /// more. What was published stays, the rest is done by the next run.
     pub async fn cut_short(&self) {
-        if self.running.try_lock().is_ok() {
+        if !self.is_running() {
             return;
         }
         match tokio::time::timeout(CUT_TIME, self.store.stop_closing()).await {
