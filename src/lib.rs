@@ -28,6 +28,7 @@ pub mod keys;
 pub mod spool;
 pub mod store;
 pub mod report;
+pub mod days;
 pub mod account;
 pub mod engine;
 pub mod model;

@@ -198,6 +198,7 @@ fn insert_grants() -> Vec<String> {
         grants.push(format!("GRANT SELECT(spool, batch, day) ON {DATABASE}.{table}"));
     }
     grants.push(format!("GRANT SELECT ON {DATABASE}.closed_batches"));
+    grants.push(format!("GRANT SELECT(day, gen) ON {DATABASE}.closed_days"));
     grants.push(format!("GRANT SELECT, INSERT ON {DATABASE}.spools"));
     grants
 }

@@ -5,11 +5,13 @@
 //! its end, even when nobody waits for it any more. What the rows mean is not its business.
 
 mod client;
+mod closing;
 mod deliver;
 pub mod drain;
 mod error;
 pub mod lease;
 mod migrate;
+mod parts;
 mod purge;
 mod rowbinary;
 pub mod row;

@@ -80,7 +80,7 @@ async fn fetch(
     }
 }
 
-fn bind(query: Query, name: &str, value: &Param) -> Query {
+pub(super) fn bind(query: Query, name: &str, value: &Param) -> Query {
     match value {
         Param::Str(value) => query.param(name, value),
         Param::U64(value) => query.param(name, value),
@@ -92,7 +92,7 @@ fn bind(query: Query, name: &str, value: &Param) -> Query {
     }
 }
 
-async fn read(query: Query) -> Result<Vec<Vec<Value>>, StoreError> {
+pub(super) async fn read(query: Query) -> Result<Vec<Vec<Value>>, StoreError> {
     // The answer is complete before its status is: no error can hide in its middle.
     let mut cursor = query.with_setting("wait_end_of_query", "1").fetch_bytes("JSONCompact")?;
     let mut bytes = Vec::new();

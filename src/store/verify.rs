@@ -1,7 +1,9 @@
 //! What is known of a batch in the database: which of its groups are there.
 //!
 //! A group (one table, one day) is inserted as one block into one partition, so it is there whole
-//! or not at all. A group that a closing has taken in counts as there.
+//! or not at all. A group that a closing has taken in counts as there, once that closing is published:
+//! a closing writes down its batches before it publishes, and drops open rows only afterwards, so
+//! what an unpublished one wrote down says nothing.
 
 use crate::model::Day;
 use crate::store::Store;
@@ -64,7 +66,8 @@ pub(super) async fn presence(
     let found = count(store, &text, group).await?;
     let closed = found == 0 && group.kind == Kind::Event && {
         let text = "SELECT count() FROM closed_batches WHERE spool = {spool:UInt32} \
-            AND day = {day:Date} AND first <= {batch:UInt64} AND last >= {batch:UInt64}";
+            AND day = {day:Date} AND first <= {batch:UInt64} AND last >= {batch:UInt64} \
+            AND gen IN (SELECT gen FROM closed_days WHERE day = {day:Date})";
         count(store, text, group).await? > 0
     };
     Ok(judge(found, expected, closed))

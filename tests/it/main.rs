@@ -36,3 +36,5 @@ mod questions;
 mod life;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod days;

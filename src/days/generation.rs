@@ -1,0 +1,238 @@
+//! Writes one generation of a day: hits, totals, batches, counts, and at last its publication.
+//!
+//! Until the row of `closed_days` is there, nothing of it is seen by anybody, so a kill at any step
+//! leaves the day as it was; what was written is removed later and the number is not used again.
+
+use crate::days::chunks::{self, Chunk, SiteRows};
+use crate::days::source::{NOT_TAKEN, Source};
+use crate::days::state::{number, rows};
+use crate::days::{CloseError, Closed, Progress, Watch, hits, totals};
+use crate::store::{Param, Statement, Store};
+
+/// What all steps need.
+pub(super) struct Closing<'a, W> {
+    /// The database.
+    pub(super) store: &'a Store,
+    /// Told of progress, asked whether to go on.
+    pub(super) watch: &'a W,
+    /// Memory one statement may use, in bytes.
+    pub(super) memory_bytes: u64,
+    /// Open rows one statement takes.
+    pub(super) chunk_rows: u64,
+    /// The moment, seconds since 1970 UTC.
+    pub(super) now: u32,
+}
+
+impl<W: Watch> Closing<'_, W> {
+    /// Closes what `source` names; `None` when there are no rows.
+    pub(super) async fn write(&self, source: &Source) -> Result<Option<Closed>, CloseError> {
+        self.go_on()?;
+        self.store.stop_closing().await?;
+        let sites = self.sites(source).await?;
+        if sites.is_empty() {
+            return Ok(None);
+        }
+        let generation = self.next_number().await?;
+        let chunks = chunks::plan(&sites, self.chunk_rows);
+        self.write_hits(source, generation, &chunks, &sites).await?;
+        self.write_totals(source, generation, &sites).await?;
+        self.go_on()?;
+        self.run("batches", batches(source, generation)).await?;
+        let (visitors, visits) = self.verify(source, generation, &sites).await?;
+        let events = sites.iter().map(|site| site.events).sum();
+        let closed = Closed {
+            day: source.day,
+            rows: events,
+            visitors,
+            visits,
+            gen_number: generation,
+            addition: source.addition,
+            late_rows: if source.addition { events } else { 0 },
+        };
+        self.go_on()?;
+        let engagements = sites.iter().map(|site| site.engagements).sum();
+        self.run("publish", publication(&closed, engagements, self.now)).await?;
+        Ok(Some(closed))
+    }
+
+    async fn write_hits(
+        &self,
+        source: &Source,
+        generation: u32,
+        chunks: &[Chunk],
+        sites: &[SiteRows],
+    ) -> Result<(), CloseError> {
+        let all_rows = sites.iter().map(|site| site.events + site.engagements).sum();
+        let mut done_rows = 0;
+        for chunk in chunks {
+            self.go_on()?;
+            self.progress(source, "hits", done_rows, all_rows);
+            self.run("hits", hits::visitors(source, generation, chunk)).await?;
+            if chunk.tokenless {
+                self.run("hits", hits::tokenless(source, generation, chunk)).await?;
+            }
+            done_rows += chunk.rows;
+        }
+        self.progress(source, "hits", all_rows, all_rows);
+        Ok(())
+    }
+
+    async fn write_totals(
+        &self,
+        source: &Source,
+        generation: u32,
+        sites: &[SiteRows],
+    ) -> Result<(), CloseError> {
+        let all_rows = sites.iter().map(|site| site.events + site.engagements).sum();
+        let mut done_rows = 0;
+        for chunk in chunks::by_site(sites, self.chunk_rows) {
+            let within = |site: &&SiteRows| (chunk.low..=chunk.high).contains(&site.site);
+            let detailed: Vec<u32> = sites
+                .iter()
+                .filter(within)
+                .filter(|site| site.events > totals::DETAILED_ABOVE)
+                .map(|site| site.site)
+                .collect();
+            self.progress(source, "totals", done_rows, all_rows);
+            for statement in totals::all(source, generation, &chunk, &detailed) {
+                self.go_on()?;
+                self.run("totals", statement).await?;
+            }
+            done_rows += chunk.rows;
+        }
+        self.progress(source, "totals", all_rows, all_rows);
+        Ok(())
+    }
+
+    /// Compares what is open now and what was written with what was open before; answers visitors
+    /// and visits.
+    async fn verify(
+        &self,
+        source: &Source,
+        generation: u32,
+        before: &[SiteRows],
+    ) -> Result<(u64, u64), CloseError> {
+        let after = self.sites(source).await?;
+        if after != before {
+            return Err(CloseError::Changed { day: source.day });
+        }
+        let written = "SELECT site, count() FROM hits WHERE day = {day:Date} AND \
+            gen = {gen:UInt32} GROUP BY site ORDER BY site";
+        let written = self.ask(source, generation, written).await?;
+        let mut expected = before.iter().filter(|site| site.events > 0);
+        let mut equal = true;
+        for row in &written {
+            let found: (u32, u64) = (number(row, 0)?, number(row, 1)?);
+            equal &= expected.next().map(|site| (site.site, site.events)) == Some(found);
+        }
+        equal &= expected.next().is_none();
+        let sums = "SELECT sum(events), sum(visitors), sum(visits) FROM totals WHERE \
+            day = {day:Date} AND gen = {gen:UInt32} AND dim = ''";
+        let sums = self.ask(source, generation, sums).await?;
+        let [sums] = sums.as_slice() else { return Err(CloseError::Shape) };
+        let events: u64 = before.iter().map(|site| site.events).sum();
+        equal &= events == number::<u64>(sums, 0)?;
+        if equal { Ok((number(sums, 1)?, number(sums, 2)?)) } else { Err(CloseError::Counts { day: source.day }) }
+    }
+
+    /// Open rows by site.
+    async fn sites(&self, source: &Source) -> Result<Vec<SiteRows>, CloseError> {
+        let sql = format!(
+            "SELECT site, countIf(name != 'engagement'), countIf(name = 'engagement'), \
+             countIf(visitor = 0 AND name != 'engagement'), \
+             groupBitXor(sipHash64(spool, batch, position)) \
+             FROM open_events WHERE {} GROUP BY site ORDER BY site",
+            source.rows()
+        );
+        let statement = Statement { sql, params: source.params() };
+        let found = self.store.closing_rows("count", statement, self.memory_bytes).await?;
+        let site = |row: &Vec<_>| {
+            Ok(SiteRows {
+                site: number(row, 0)?,
+                events: number(row, 1)?,
+                engagements: number(row, 2)?,
+                tokenless: number(row, 3)?,
+                fingerprint: number(row, 4)?,
+            })
+        };
+        found.iter().map(site).collect()
+    }
+
+    /// A number that no generation has or had.
+    async fn next_number(&self) -> Result<u32, CloseError> {
+        let sql = "SELECT 1 + greatest((SELECT max(gen) FROM closed_days), \
+            (SELECT max(gen) FROM closed_batches), (SELECT max(gen) FROM hits), \
+            (SELECT max(gen) FROM totals))";
+        let found = rows(self.store, sql, Vec::new()).await?;
+        number(found.first().ok_or(CloseError::Shape)?, 0)
+    }
+
+    async fn ask(
+        &self,
+        source: &Source,
+        generation: u32,
+        sql: &str,
+    ) -> Result<Vec<Vec<serde_json::Value>>, CloseError> {
+        let params = vec![
+            ("day".to_owned(), Param::Date(source.day)),
+            ("gen".to_owned(), Param::U64(u64::from(generation))),
+        ];
+        let statement = Statement { sql: sql.to_owned(), params };
+        Ok(self.store.closing_rows("verify", statement, self.memory_bytes).await?)
+    }
+
+    async fn run(&self, step: &str, statement: Statement) -> Result<(), CloseError> {
+        Ok(self.store.closing_run(step, statement, self.memory_bytes).await?)
+    }
+
+    /// Ends the closing when its process has to stop or is no longer the one that closes.
+    pub(super) fn go_on(&self) -> Result<(), CloseError> {
+        if self.watch.may_go_on() { Ok(()) } else { Err(CloseError::Stopped) }
+    }
+
+    fn progress(&self, source: &Source, step: &'static str, done_rows: u64, all_rows: u64) {
+        self.watch.progress(Progress { day: source.day, step, done_rows, all_rows });
+    }
+}
+
+/// Writes down which batches a generation takes, as runs of consecutive numbers.
+fn batches(source: &Source, generation: u32) -> Statement {
+    let sql = format!(
+        "INSERT INTO closed_batches (spool, day, first, last, gen) \
+         SELECT spool, {{day:Date}}, min(batch), max(batch), {{gen:UInt32}} FROM (\
+         SELECT spool, batch, batch - row_number() OVER (PARTITION BY spool ORDER BY batch) AS run \
+         FROM (SELECT DISTINCT spool, batch FROM open_events WHERE {})) GROUP BY spool, run",
+        source.rows()
+    );
+    let mut params = source.params();
+    params.push(("gen".to_owned(), Param::U64(u64::from(generation))));
+    Statement { sql, params }
+}
+
+/// Publishes a generation: one insert of one row.
+fn publication(closed: &Closed, engagements: u64, now: u32) -> Statement {
+    let sql = "INSERT INTO closed_days \
+        (day, gen, addition, rows, engagements, visitors, visits, closed) \
+        SELECT {day:Date}, {gen:UInt32}, {addition:UInt8}, {rows:UInt64}, {engagements:UInt64}, \
+        {visitors:UInt64}, {visits:UInt64}, {closed:DateTime('UTC')}";
+    let numbers = [
+        ("gen", u64::from(closed.gen_number)),
+        ("addition", u64::from(closed.addition)),
+        ("rows", closed.rows),
+        ("engagements", engagements),
+        ("visitors", closed.visitors),
+        ("visits", closed.visits),
+        ("closed", u64::from(now)),
+    ];
+    let mut params = vec![("day".to_owned(), Param::Date(closed.day))];
+    params.extend(numbers.map(|(name, value)| (name.to_owned(), Param::U64(value))));
+    Statement { sql: sql.to_owned(), params }
+}
+
+/// How many open rows of a day no published generation has taken.
+pub(super) async fn not_taken(store: &Store, day: crate::model::Day, memory_bytes: u64) -> Result<u64, CloseError> {
+    let sql = format!("SELECT count() FROM open_events WHERE day = {{day:Date}} AND {NOT_TAKEN}");
+    let statement = Statement { sql, params: vec![("day".to_owned(), Param::Date(day))] };
+    let found = store.closing_rows("count", statement, memory_bytes).await?;
+    number(found.first().ok_or(CloseError::Shape)?, 0)
+}
