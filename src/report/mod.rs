@@ -60,6 +60,7 @@
 //! - With `time:day` every day is held to this by itself: a day that would be withheld alone is
 //!   one row (day, "(other)").
 
+mod comparison;
 mod query;
 mod range;
 mod response;
@@ -74,7 +75,6 @@ use crate::model::Outcome;
 use crate::model::Site;
 use crate::report::query::Dimension;
 use crate::report::query::Metric;
-use crate::report::query::Operator;
 use crate::report::query::Query;
 use crate::report::threshold::Answer;
 use crate::report::threshold::Guard;
@@ -138,9 +138,13 @@ pub async fn run(
     now: u32,
 ) -> Result<Vec<u8>, ReportError> {
     let query = query::check(raw, site, now)?;
-    let guard = Guard::new(site.threshold.unwrap_or(threshold), &query);
-    let released = release(&query, &guard, reader).await?;
-    Ok(response::answer(&query, site, &released))
+    let threshold = site.threshold.unwrap_or(threshold);
+    let released = release(&query, &Guard::new(threshold, &query), reader).await?;
+    let Some(other) = query.compared(site, now) else {
+        return Ok(response::answer(&query, site, &released, None));
+    };
+    let compared = release(&other, &Guard::new(threshold, &other), reader).await?;
+    Ok(response::answer(&query, site, &released, Some((&other, &compared))))
 }
 
 /// Counts of what was not counted from `from` to `to` (both included), by outcome, as one JSON
@@ -252,9 +256,10 @@ async fn has_events(
 fn rare(query: &Query, counts: &[(u64, u64)]) -> Option<Withheld> {
     let (index, _) = counts.iter().filter(|(_, rare)| *rare > 0).min()?;
     let filter = query.asked.filters.get(usize::try_from(*index).ok()?)?;
-    Some(match filter.operator {
-        Operator::Is => Withheld::FewVisitors,
-        Operator::IsNot => Withheld::FewVisitorsInComplement,
+    Some(if filter.operator.is_negative() {
+        Withheld::FewVisitorsInComplement
+    } else {
+        Withheld::FewVisitors
     })
 }
 

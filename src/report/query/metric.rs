@@ -20,6 +20,10 @@ pub(crate) enum Metric {
     BounceRate,
     /// Mean duration of the visits, whole seconds.
     VisitDuration,
+    /// Mean engaged time of pages in visits that have any, whole seconds.
+    TimeOnPage,
+    /// Mean scroll depth of pages in visits that have any, whole percent.
+    ScrollDepth,
 }
 
 struct Entry {
@@ -33,7 +37,7 @@ struct Entry {
     ratio: bool,
 }
 
-const TABLE: [Entry; 7] = [
+const TABLE: [Entry; 9] = [
     Entry {
         metric: Metric::Visitors,
         name: "visitors",
@@ -77,6 +81,20 @@ const TABLE: [Entry; 7] = [
         of_visits: true,
         ratio: true,
     },
+    Entry {
+        metric: Metric::TimeOnPage,
+        name: "time_on_page",
+        sql: "if(sum(ep) = 0, 0, intDiv(2 * sum(ems) + 1000 * sum(ep), 2000 * sum(ep)))",
+        of_visits: true,
+        ratio: false,
+    },
+    Entry {
+        metric: Metric::ScrollDepth,
+        name: "scroll_depth",
+        sql: "if(sum(sp) = 0, 0, intDiv(2 * sum(sd) + sum(sp), 2 * sum(sp)))",
+        of_visits: true,
+        ratio: false,
+    },
 ];
 
 impl Metric {
@@ -108,6 +126,11 @@ impl Metric {
     /// Whether it is a ratio over visits.
     pub(crate) fn is_ratio(self) -> bool {
         self.entry().is_some_and(|entry| entry.ratio)
+    }
+
+    /// Whether it is taken over pages, so that the query must say which.
+    pub(crate) fn is_of_pages(self) -> bool {
+        matches!(self, Self::TimeOnPage | Self::ScrollDepth)
     }
 
     fn entry(self) -> Option<&'static Entry> {

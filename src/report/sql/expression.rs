@@ -3,6 +3,7 @@
 //! Every identifier and every literal here comes from a table of ours; what a request sent is
 //! only ever named as a parameter.
 
+use crate::report::query::Condition;
 use crate::report::query::Dimension;
 use crate::report::query::Filter;
 use crate::report::query::Operator;
@@ -12,11 +13,33 @@ use crate::report::visits::Visits;
 
 /// The stored value of a dimension; a plain `String`, so that branches of a union agree.
 pub(crate) fn stored(dimension: Dimension) -> String {
-    match dimension.scope() {
-        Scope::Day => "day".to_owned(),
-        Scope::Hour => "toUInt32(toUInt16(day)) * 32 + hour".to_owned(),
+    match (dimension, dimension.scope()) {
+        (Dimension::Prop(place), _) => {
+            format!("CAST(props[{{{}:String}}], 'String')", prop_parameter(place))
+        }
+        (_, Scope::Period) => period(dimension).to_owned(),
+        (_, Scope::Hour) => "toUInt32(toUInt16(day)) * 32 + hour".to_owned(),
+        (_, Scope::Minute) => {
+            "toUInt32(toUInt16(day)) * 2048 + toUInt32(intDiv(toUnixTimestamp(ts) - \
+             {starts:Array(UInt32)}[toUInt16(day) - toUInt16({from:Date}) + 1], 60))"
+                .to_owned()
+        }
         _ => format!("CAST({}, 'String')", dimension.column()),
     }
+}
+
+/// The first day of the day, week or month that `day` is in.
+pub(crate) fn period(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Week => "toMonday(day)",
+        Dimension::Month => "toStartOfMonth(day)",
+        _ => "day",
+    }
+}
+
+/// The parameter that holds the name of property number `place`.
+pub(crate) fn prop_parameter(place: u8) -> String {
+    format!("prop{place}")
 }
 
 /// The value as it is shown: a label for an empty text.
@@ -42,18 +65,43 @@ pub(crate) fn of_visit(dimension: Dimension, visits: &mut Visits, event: &str) -
         Scope::Visit => visits.first(&raw),
         Scope::Entry => visits.entry(&raw),
         Scope::Exit => visits.exit(&raw),
-        Scope::Day | Scope::Hour | Scope::Event => visits.of(event, &raw),
+        Scope::Period | Scope::Hour | Scope::Minute | Scope::Event => visits.of(event, &raw),
     };
     shown(dimension, &found)
 }
 
 /// The condition of filter number `index` on a shown value.
 pub(crate) fn matches(index: usize, filter: &Filter, value: &str) -> String {
-    let not = match filter.operator {
-        Operator::Is => "",
-        Operator::IsNot => "NOT ",
+    let not = if filter.operator.is_negative() { "NOT " } else { "" };
+    let values = format!("{{{}:Array(String)}}", filter_parameter(index));
+    match (filter.operator.positive(), filter.case_sensitive) {
+        (Operator::Contains, true) => {
+            format!("{not}arrayExists(p -> position({value}, p) > 0, {values})")
+        }
+        (Operator::Contains, false) => {
+            format!("{not}arrayExists(p -> positionCaseInsensitiveUTF8({value}, p) > 0, {values})")
+        }
+        (Operator::Matches, true) => format!("{not}arrayExists(p -> match({value}, p), {values})"),
+        (Operator::Matches, false) => {
+            format!("{not}arrayExists(p -> match({value}, concat('(?i)', p)), {values})")
+        }
+        (_, true) => format!("{not}has({values}, {value})"),
+        (_, false) => {
+            format!("{not}has(arrayMap(p -> lowerUTF8(p), {values}), lowerUTF8({value}))")
+        }
+    }
+}
+
+/// The condition over `leaves`, one for each filter.
+pub(crate) fn holds(condition: &Condition, leaves: &[String]) -> String {
+    let each = |parts: &[Condition]| -> Vec<String> {
+        parts.iter().map(|part| holds(part, leaves)).collect()
     };
-    format!("{not}has({{{}:Array(String)}}, {value})", filter_parameter(index))
+    match condition {
+        Condition::Leaf(index) => leaves.get(*index).cloned().unwrap_or_default(),
+        Condition::All(parts) => all(&each(parts)),
+        Condition::Any(parts) => any(&each(parts)),
+    }
 }
 
 /// The parameter that holds the values of filter number `index`.
@@ -71,22 +119,27 @@ pub(crate) fn any(conditions: &[String]) -> String {
     joined(conditions, " OR ", NEVER)
 }
 
-/// The key under which a shown value is released: with its day where rows are told apart by day.
-pub(crate) fn key(dimension: Dimension, value: &str, by_day: bool) -> String {
-    match dimension.scope() {
-        Scope::Hour => format!("toString({value})"),
-        _ if by_day => format!("concat(toString(day), '|', {value})"),
-        _ => value.to_owned(),
+/// The key under which a shown value is released: with its period where rows are told apart by it.
+pub(crate) fn key(dimension: Dimension, value: &str, by: Option<Dimension>) -> String {
+    match (dimension.scope(), by) {
+        (Scope::Hour | Scope::Minute, _) => format!("toString({value})"),
+        (_, Some(by)) => format!("concat(toString({}), '|', {value})", period(by)),
+        (_, None) => value.to_owned(),
     }
 }
 
-/// A column of an answer: the text of a day or an hour, or the value itself.
+/// A column of an answer: the text of a time, or the value itself.
 pub(crate) fn text(dimension: Dimension, column: &str) -> String {
     match dimension.scope() {
-        Scope::Day => format!("toString({column})"),
+        Scope::Period => format!("toString({column})"),
         Scope::Hour => format!(
             "concat(toString(toDate(toUInt16(intDiv({column}, 32)))), ' ', \
              leftPad(toString({column} % 32), 2, '0'), ':00:00')"
+        ),
+        Scope::Minute => format!(
+            "concat(toString(toDate(toUInt16(intDiv({column}, 2048)))), ' ', \
+             leftPad(toString(intDiv({column} % 2048, 60)), 2, '0'), ':', \
+             leftPad(toString({column} % 2048 % 60), 2, '0'), ':00')"
         ),
         _ => column.to_owned(),
     }

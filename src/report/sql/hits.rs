@@ -6,7 +6,9 @@
 //! `views`; `fb` = 1 where it also counts for the bounce rate. Without hours a row is both; with
 //! hours a visit is a row of its own, in the hour it starts.
 
+use crate::report::query::Condition;
 use crate::report::query::Dimension;
+use crate::report::query::Filter;
 use crate::report::query::Query;
 use crate::report::query::Scope;
 use crate::report::sql::expression;
@@ -43,7 +45,7 @@ pub(crate) fn relation(query: &Query, shape: &Shape<'_>) -> String {
 
 /// The values of `dimension` that enough visitors share, as a `SELECT` of their keys.
 pub(crate) fn released(query: &Query, dimension: Dimension, hiding: &Hiding) -> String {
-    let key = expression::key(dimension, "d0", hiding.by_day());
+    let key = expression::key(dimension, "d0", hiding.period());
     let shape = Shape {
         dimensions: &[dimension],
         filtered: hiding.basis() == Basis::Selected,
@@ -59,7 +61,10 @@ pub(crate) fn released(query: &Query, dimension: Dimension, hiding: &Hiding) -> 
 
 /// The parameter with the values of dimension `dimension` that joined "(other)".
 pub(crate) fn joined_parameter(dimension: Dimension) -> String {
-    format!("joined_{}", dimension.name().replace(':', "_"))
+    match dimension {
+        Dimension::Prop(place) => format!("joined_prop{place}"),
+        _ => format!("joined_{}", dimension.name().replace(':', "_")),
+    }
 }
 
 /// Events by themselves: all that is needed without visits, and the rows without a token.
@@ -73,9 +78,11 @@ fn rows(query: &Query, shape: &Shape<'_>, and: &str) -> String {
     }
     let mut conditions = vec![after(query, SECOND)];
     if shape.filtered {
-        conditions.extend(query.asked.filters.iter().enumerate().map(|(index, filter)| {
+        let leaves = query.asked.filters.iter().enumerate().map(|(index, filter)| {
             expression::matches(index, filter, &expression::of_row(filter.dimension))
-        }));
+        });
+        let leaves: Vec<String> = leaves.collect();
+        conditions.push(expression::holds(&query.asked.condition, &leaves));
     }
     format!(
         "SELECT day, visitor, by_key, {PAGEVIEW} AS pv, 1 AS e, 0 AS f, 0 AS fb, 0 AS bounce, \
@@ -98,22 +105,16 @@ fn derived(query: &Query, shape: &Shape<'_>) -> String {
         }
     }
     columns.push(format!("{} AS visit_o", expression::any(&hidden)));
-    let mut event_conditions = vec![after(query, &visits.of("x", SECOND))];
-    let mut visit_conditions = Vec::new();
+    let mut conditions = vec![after(query, &visits.of("x", SECOND))];
     let mut entry_conditions = Vec::new();
-    let filters = query.asked.filters.iter().enumerate().filter(|_| shape.filtered);
-    for (index, filter) in filters {
-        let value = expression::of_visit(filter.dimension, &mut visits, "x");
-        let condition = expression::matches(index, filter, &value);
-        if filter.dimension.is_of_visits() {
-            visit_conditions.push(condition);
-        } else {
-            event_conditions.push(condition);
-        }
-        if filter.dimension == Dimension::Page {
-            let entry = expression::of_visit(Dimension::EntryPage, &mut visits, "");
-            entry_conditions.push(expression::matches(index, filter, &entry));
-        }
+    if shape.filtered {
+        let leaves = leaves(query, &mut visits, |dimension| dimension);
+        conditions.push(expression::holds(&query.asked.condition, &leaves));
+        let entered = |dimension| match dimension {
+            Dimension::Page => Dimension::EntryPage,
+            other => other,
+        };
+        entry_conditions = of_pages(query, &self::leaves(query, &mut visits, entered));
     }
     if shape.visits {
         columns.push(format!("{} AS duration", visits.duration()));
@@ -128,13 +129,43 @@ fn derived(query: &Query, shape: &Shape<'_>) -> String {
     let outer = joined(shape, &keys, &mut visits);
     format!(
         "{outer} FROM (SELECT day, visitor, visit, {}, arrayFilter(x -> {}, visit) AS matched \
-         FROM ({}) WHERE {}) ARRAY JOIN {}",
+         FROM ({})) ARRAY JOIN {}",
         columns.join(", "),
-        expression::all(&event_conditions),
+        expression::all(&conditions),
         visits.sql(),
-        expression::all(&visit_conditions),
         keys.array_join(shape)
     )
+}
+
+/// The condition of each filter on the event `x`, its dimension taken as `seen`.
+fn leaves(
+    query: &Query,
+    visits: &mut Visits,
+    seen: impl Fn(Dimension) -> Dimension,
+) -> Vec<String> {
+    let filters = query.asked.filters.iter().enumerate();
+    let leaf = |(index, filter): (usize, &Filter)| {
+        let value = expression::of_visit(seen(filter.dimension), visits, "x");
+        expression::matches(index, filter, &value)
+    };
+    filters.map(leaf).collect()
+}
+
+/// Those parts of the condition that use pages alone.
+fn of_pages(query: &Query, leaves: &[String]) -> Vec<String> {
+    fn uses_pages_alone(part: &Condition, filters: &[Filter]) -> bool {
+        match part {
+            Condition::Leaf(index) => {
+                filters.get(*index).is_some_and(|one| one.dimension == Dimension::Page)
+            }
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().all(|part| uses_pages_alone(part, filters))
+            }
+        }
+    }
+    let Condition::All(parts) = &query.asked.condition else { return Vec::new() };
+    let fitting = parts.iter().filter(|part| uses_pages_alone(part, &query.asked.filters));
+    fitting.map(|part| expression::holds(part, leaves)).collect()
 }
 
 /// The columns of the relation over the events of visits.
@@ -288,7 +319,8 @@ fn hidden_days(shape: &Shape<'_>) -> Vec<String> {
         hidden.push("1".to_owned());
     }
     if hiding.open_days().is_some() {
-        hidden.push("NOT has({open_days:Array(String)}, toString(day))".to_owned());
+        let part = hiding.period().map_or("day", expression::period);
+        hidden.push(format!("NOT has({{open_days:Array(String)}}, toString({part}))"));
     }
     hidden
 }
@@ -300,7 +332,7 @@ fn hidden_value(
     value: &str,
 ) -> Option<String> {
     let hiding = shape.hiding.filter(|hiding| hiding.covers(dimension))?;
-    let key = expression::key(dimension, value, hiding.by_day());
+    let key = expression::key(dimension, value, hiding.period());
     let mut hidden = format!("{key} NOT IN ({})", released(query, dimension, hiding));
     if hiding.joined(dimension).next().is_some() {
         let parameter = joined_parameter(dimension);

@@ -79,7 +79,7 @@ pub(crate) fn smallest(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement
                 visits: false,
                 hiding: Some(hiding),
             };
-            let key = expression::key(dimension, "d0", query.by_day());
+            let key = expression::key(dimension, "d0", query.period());
             format!(
                 "SELECT {} AS part, {index} AS place, {key} AS released, \
                  uniqExact((day, visitor)) AS size FROM ({}) \
@@ -157,14 +157,17 @@ pub(crate) fn outcomes(site: SiteId, from: Day, to: Day) -> Statement {
     }
 }
 
-fn part(query: &Query) -> &'static str {
-    if query.by_day() { "toString(day)" } else { "''" }
+fn part(query: &Query) -> String {
+    match query.period() {
+        Some(period) => format!("toString({})", expression::period(period)),
+        None => "''".to_owned(),
+    }
 }
 
 /// The value that rows are grouped by: nothing of a value that belongs to "(other)".
 fn grouped(dimension: Dimension, list: &[Dimension]) -> String {
     let Some(place) = list.iter().position(|one| *one == dimension) else {
-        return "day".to_owned();
+        return expression::period(dimension).to_owned();
     };
     let nothing = if dimension.is_time() { "toUInt32(0)" } else { "''" };
     format!("if(o = 1, {nothing}, d{place})")
@@ -198,6 +201,13 @@ fn params(query: &Query, k: Option<u32>, hiding: Option<&Hiding>) -> Vec<(String
     for (index, filter) in query.asked.filters.iter().enumerate() {
         let values = Param::StrArray(filter.values.clone());
         params.push((expression::filter_parameter(index), values));
+    }
+    for (place, name) in (0_u8..).zip(&query.asked.props) {
+        params.push((expression::prop_parameter(place), Param::Str(name.clone())));
+    }
+    if query.time() == Some(Dimension::Minute) {
+        let starts = query.starts.iter().copied().map(u64::from).collect();
+        params.push(("starts".to_owned(), Param::U64Array(starts)));
     }
     if let Some(k) = k.or(hiding.map(Hiding::k)) {
         params.push(("k".to_owned(), Param::U64(u64::from(k))));

@@ -4,7 +4,6 @@
 //! sent with a key alone are counted; what they are counted for is decided on such events too.
 
 use crate::report::query::Dimension;
-use crate::report::query::Operator;
 use crate::report::query::Query;
 use crate::report::sql::expression;
 use crate::report::visits::ROWS;
@@ -23,18 +22,19 @@ use crate::report::visits::Visits;
 pub(crate) fn sets(query: &Query) -> String {
     let count = query.asked.filters.len();
     let filters: Vec<String> = (0..count).map(|index| format!("m{index}")).collect();
-    let mut flags = vec![flag("selected", &expression::all(&filters))];
+    let selected = expression::holds(&query.asked.condition, &filters);
+    let mut flags = vec![flag("selected", &selected)];
     let mut left_out = vec!["selected = 0", "missed = 1", "idle = 1"]
         .into_iter()
         .map(str::to_owned)
         .collect::<Vec<_>>();
-    flags.push(flag("missed", &format!("NOT ({})", expression::all(&filters))));
+    flags.push(flag("missed", &format!("NOT ({selected})")));
     let mut alone = Vec::new();
     for (index, some) in parts(&query.filtered_dimensions()).iter().enumerate() {
         let same = query.asked.filters.iter().zip(&filters);
         let same = same.filter(|(filter, _)| some.contains(&filter.dimension));
         let excludes =
-            some.len() == 1 && same.clone().any(|(filter, _)| filter.operator == Operator::IsNot);
+            some.len() == 1 && same.clone().any(|(filter, _)| filter.operator.is_negative());
         let same: Vec<String> = same.map(|(_, name)| name.clone()).collect();
         flags.push(flag(&format!("alone{index}"), &expression::all(&same)));
         alone.push(format!("alone{index} = 1"));
@@ -60,10 +60,11 @@ pub(crate) fn sets(query: &Query) -> String {
         flags.iter().map(|(name, _)| format!("max({name}_v) AS {name}")).collect();
     let visits: Vec<String> =
         flags.iter().map(|(name, sql)| format!("{sql} AS {name}_v")).collect();
+    let part = query.period().map_or("day", expression::period);
     format!(
-        "SELECT toString(day), countIf(selected = 1), {}, {} FROM (SELECT day, visitor, {}, \
+        "SELECT toString({part}) AS part, countIf(selected = 1), {}, {} FROM (SELECT day, visitor, {}, \
          min(selected_v) = 0 AS idle FROM (SELECT day, visitor, start, {} FROM ({}) \
-         GROUP BY day, visitor, start) GROUP BY day, visitor) GROUP BY day",
+         GROUP BY day, visitor, start) GROUP BY day, visitor) GROUP BY part",
         counts(&alone),
         counts(&left_out),
         visitors.join(", "),

@@ -46,7 +46,7 @@ pub(crate) struct Hiding {
     k: u32,
     dimensions: Vec<Dimension>,
     basis: Basis,
-    by_day: bool,
+    period: Option<Dimension>,
     filtered: bool,
     all: bool,
     open_days: Option<Vec<String>>,
@@ -63,12 +63,12 @@ impl Hiding {
         query: &Query,
         open_days: Option<Vec<String>>,
     ) -> Self {
-        let (by_day, filtered) = (query.by_day(), !query.asked.filters.is_empty());
+        let (period, filtered) = (query.period(), !query.asked.filters.is_empty());
         Self {
             k,
             dimensions,
             basis,
-            by_day,
+            period,
             filtered,
             all: false,
             open_days,
@@ -103,9 +103,9 @@ impl Hiding {
         self.basis
     }
 
-    /// Whether each day is a part of its own.
-    pub(crate) fn by_day(&self) -> bool {
-        self.by_day
+    /// Whether each day, week or month is a part of its own.
+    pub(crate) fn period(&self) -> Option<Dimension> {
+        self.period
     }
 
     /// Whether everything belongs to "(other)".

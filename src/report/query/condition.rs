@@ -1,0 +1,223 @@
+//! How the filters of a query hang together: `and`, `or` and `not`.
+//!
+//! Negation is pushed into the filters when a query is read, so that a condition is made of
+//! filters, `All` and `Any` alone.
+
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::report::query::dimension::Dimension;
+use crate::report::query::error::QueryError;
+use crate::report::query::filter::Filter;
+use crate::report::query::filter::filter;
+use crate::report::query::json::list;
+use crate::report::query::props::Props;
+use crate::report::query::raw::RawQuery;
+
+/// Filters of one query; each one is weighed alone and against the others.
+const MAX_FILTERS: usize = 16;
+/// Dimensions of all filters; each part of them is weighed by itself.
+const MAX_FILTERED_DIMENSIONS: usize = 6;
+/// How deep `and`, `or` and `not` may stand in each other.
+const MAX_DEPTH: usize = 3;
+/// Bytes of all values of all filters; bound values travel in a URL.
+const MAX_FILTER_BYTES: usize = 32 * 1024;
+/// Terms of the disjunctive form; each one is weighed by itself.
+const MAX_TERMS: usize = 16;
+
+/// What must hold of an event; filters are named by their place in `RawQuery::filters`.
+///
+/// Neither list is empty, except `All` for no filters at all; no `All` stands directly in an
+/// `All`, no `Any` in an `Any`, and below the top none has a single part. The top is an `All`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// A filter.
+    Leaf(usize),
+    /// All of these.
+    All(Vec<Condition>),
+    /// Any of these.
+    Any(Vec<Condition>),
+}
+
+impl Condition {
+    /// The disjunctive form: any of these terms, each of which is all of these filters.
+    pub(super) fn terms(&self) -> Vec<Vec<usize>> {
+        match self {
+            Self::Leaf(index) => vec![vec![*index]],
+            Self::Any(parts) => parts.iter().flat_map(Self::terms).collect(),
+            Self::All(parts) => parts.iter().fold(vec![Vec::new()], |found, part| {
+                let more = part.terms();
+                let with = |term: &Vec<usize>| {
+                    let term = term.clone();
+                    more.iter().map(move |tail| [term.as_slice(), tail.as_slice()].concat())
+                };
+                found.iter().flat_map(with).collect()
+            }),
+        }
+    }
+
+    /// The number of terms, without making them.
+    fn count(&self) -> usize {
+        match self {
+            Self::Leaf(_) => 1,
+            Self::Any(parts) => parts.iter().map(Self::count).fold(0, usize::saturating_add),
+            Self::All(parts) => parts.iter().map(Self::count).fold(1, usize::saturating_mul),
+        }
+    }
+
+    /// The condition as it is written in a query; of the top, see [`echo`].
+    fn echo(&self, query: &RawQuery) -> Value {
+        match self {
+            Self::Leaf(index) => query
+                .filters
+                .get(*index)
+                .map_or(Value::Null, |one| one.echo(&query.name_of(one.dimension))),
+            Self::All(parts) => json!(["and", echo_all(parts, query)]),
+            Self::Any(parts) => json!(["or", echo_all(parts, query)]),
+        }
+    }
+}
+
+/// The filters of `query` as they are written in a query, negation pushed inwards.
+pub(crate) fn echo(query: &RawQuery) -> Vec<Value> {
+    match &query.condition {
+        Condition::All(parts) => echo_all(parts, query),
+        other => vec![other.echo(query)],
+    }
+}
+
+fn echo_all(parts: &[Condition], query: &RawQuery) -> Vec<Value> {
+    parts.iter().map(|part| part.echo(query)).collect()
+}
+
+/// The filters of a query and how they hang together.
+///
+/// # Errors
+/// When one is not as it should be, or there are too many of anything.
+pub(super) fn filters(
+    object: &Map<String, Value>,
+    props: &mut Props,
+) -> Result<(Vec<Filter>, Condition), QueryError> {
+    let Some(sent) = object.get("filters") else {
+        return Ok((Vec::new(), Condition::All(Vec::new())));
+    };
+    let allowed =
+        format!("a list of at most {MAX_FILTERS} filters [operator, dimension, [values]]");
+    let mut reading = Reading { found: Vec::new(), props };
+    let mut parts = Vec::new();
+    for (index, item) in list("filters", sent, &allowed)?.iter().enumerate() {
+        parts.push(reading.part(&format!("filters[{index}]"), item, MAX_DEPTH, false)?);
+    }
+    let condition = Condition::All(flat(parts, true));
+    let filters = reading.found;
+    let terms = condition.count();
+    if terms > MAX_TERMS {
+        let sent = format!("filters that stand for {terms} combinations");
+        let allowed = format!(
+            "filters that, when every \"or\" is multiplied out, are at most {MAX_TERMS} \
+             combinations"
+        );
+        return Err(QueryError::of_text("filters", &sent, &allowed));
+    }
+    check_sizes(&filters)?;
+    Ok((filters, condition))
+}
+
+fn check_sizes(filters: &[Filter]) -> Result<(), QueryError> {
+    let mut dimensions: Vec<Dimension> = Vec::new();
+    for one in filters {
+        if !dimensions.contains(&one.dimension) {
+            dimensions.push(one.dimension);
+        }
+    }
+    if dimensions.len() > MAX_FILTERED_DIMENSIONS {
+        let sent = format!("filters on {} dimensions", dimensions.len());
+        let allowed = format!("filters on at most {MAX_FILTERED_DIMENSIONS} dimensions at once");
+        return Err(QueryError::of_text("filters", &sent, &allowed));
+    }
+    let bytes: usize = filters.iter().flat_map(|one| &one.values).map(String::len).sum();
+    if bytes > MAX_FILTER_BYTES {
+        let sent = format!("values of {bytes} bytes together");
+        let allowed = format!("values of at most {MAX_FILTER_BYTES} bytes together");
+        return Err(QueryError::of_text("filters", &sent, &allowed));
+    }
+    Ok(())
+}
+
+/// Filters on their way in.
+struct Reading<'a> {
+    found: Vec<Filter>,
+    props: &'a mut Props,
+}
+
+impl Reading<'_> {
+    /// One filter, or `["and", […]]`, `["or", […]]`, `["not", …]`; the opposite if `negated`.
+    fn part(
+        &mut self,
+        field: &str,
+        sent: &Value,
+        depth: usize,
+        negated: bool,
+    ) -> Result<Condition, QueryError> {
+        let (word, inner) = match sent.as_array().map(Vec::as_slice) {
+            Some([Value::String(word), inner]) => (word.as_str(), inner),
+            _ => ("", sent),
+        };
+        if !matches!(word, "and" | "or" | "not") {
+            return self.leaf(field, sent, negated);
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            let allowed = format!("\"and\", \"or\" and \"not\" at most {MAX_DEPTH} deep");
+            return Err(QueryError::new(field, sent, &allowed));
+        };
+        if word == "not" {
+            return self.part(&format!("{field}[1]"), inner, depth, !negated);
+        }
+        let allowed = format!("[\"{word}\", [filter, …]] with at least one filter");
+        let items = list(field, inner, &allowed)?;
+        if items.is_empty() {
+            return Err(QueryError::new(field, sent, &allowed));
+        }
+        let mut parts = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            parts.push(self.part(&format!("{field}[1][{index}]"), item, depth, negated)?);
+        }
+        let is_all = (word == "and") != negated;
+        let mut parts = flat(parts, is_all);
+        match parts.pop() {
+            Some(only) if parts.is_empty() => return Ok(only),
+            last => parts.extend(last),
+        }
+        Ok(if is_all { Condition::All(parts) } else { Condition::Any(parts) })
+    }
+
+    fn leaf(&mut self, field: &str, sent: &Value, negated: bool) -> Result<Condition, QueryError> {
+        let mut found = filter(field, sent, self.props)?;
+        if negated {
+            found.operator = found.operator.opposite();
+        }
+        let index = self.found.len();
+        if index >= MAX_FILTERS {
+            let sent = format!("more than {MAX_FILTERS} filters");
+            let allowed =
+                format!("at most {MAX_FILTERS} filters, those in \"and\" and \"or\" counted");
+            return Err(QueryError::of_text("filters", &sent, &allowed));
+        }
+        self.found.push(found);
+        Ok(Condition::Leaf(index))
+    }
+}
+
+/// The parts of an `All` (or `Any`), those of an `All` (or `Any`) among them in its place.
+fn flat(parts: Vec<Condition>, is_all: bool) -> Vec<Condition> {
+    let mut found = Vec::new();
+    for part in parts {
+        match part {
+            Condition::All(inner) if is_all => found.extend(inner),
+            Condition::Any(inner) if !is_all => found.extend(inner),
+            other => found.push(other),
+        }
+    }
+    found
+}

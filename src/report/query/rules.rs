@@ -1,0 +1,118 @@
+//! What has no meaning together, or is too much together.
+
+use crate::model::Site;
+use crate::report::query::Dimension;
+use crate::report::query::Metric;
+use crate::report::query::Query;
+use crate::report::query::error::QueryError;
+use crate::report::range::DateRange;
+use crate::report::range::MAX_FINE_DAYS;
+use crate::report::range::MAX_MINUTE_DAYS;
+
+/// What an event alone can tell.
+const OF_EVENTS: [Metric; 3] = [Metric::Visitors, Metric::Pageviews, Metric::Events];
+
+/// Refuses a query whose parts have no meaning together.
+///
+/// # Errors
+/// [`QueryError`] naming the first such part.
+pub(super) fn check(query: &Query, site: &Site, now: u32) -> Result<(), QueryError> {
+    metrics(query)?;
+    if query.asked.range == DateRange::Realtime {
+        realtime(query)?;
+    }
+    if query.time() == Some(Dimension::Minute) {
+        minutes(query)?;
+    }
+    length(query, "date_range")?;
+    if query.asked.comparison.is_some() {
+        let field = "include.comparisons";
+        let other = query.compared(site, now).ok_or_else(|| {
+            let sent = "a period that begins before 1970";
+            QueryError::of_text(field, sent, "a period that begins in 1970 or later")
+        })?;
+        length(&other, field)?;
+    }
+    Ok(())
+}
+
+fn metrics(query: &Query) -> Result<(), QueryError> {
+    let asked = &query.asked;
+    if asked.dimensions.contains(&Dimension::Name) {
+        let allowed = "with the dimension event:name only visitors, visits, pageviews, events, and \
+                       what is taken over pages";
+        only(query, |metric| !metric.is_ratio(), allowed)?;
+    }
+    let by_page = asked.dimensions.contains(&Dimension::Page)
+        || query.filtered_dimensions().contains(&Dimension::Page);
+    if !by_page {
+        let allowed = "time_on_page and scroll_depth only with the dimension event:page or a \
+                       filter on event:page";
+        only(query, |metric| !metric.is_of_pages(), allowed)?;
+    }
+    Ok(())
+}
+
+fn realtime(query: &Query) -> Result<(), QueryError> {
+    let allowed = "with the date range \"realtime\" only visitors, pageviews, events";
+    only(query, |metric| OF_EVENTS.contains(&metric), allowed)?;
+    if !query.asked.dimensions.is_empty() {
+        let allowed = "none with the date range \"realtime\"";
+        return Err(QueryError::of_text("dimensions", &names(query), allowed));
+    }
+    if query.asked.comparison.is_some() {
+        let allowed = "nothing with the date range \"realtime\"";
+        return Err(QueryError::of_text("include.comparisons", "a comparison", allowed));
+    }
+    Ok(())
+}
+
+fn minutes(query: &Query) -> Result<(), QueryError> {
+    let allowed = "with the dimension time:minute only visitors, pageviews, events";
+    only(query, |metric| OF_EVENTS.contains(&metric), allowed)?;
+    if query.asked.dimensions.len() > 1 {
+        let allowed = "time:minute without another dimension";
+        return Err(QueryError::of_text("dimensions", &names(query), allowed));
+    }
+    if !query.asked.filters.is_empty() {
+        let sent = format!("{} filters", query.asked.filters.len());
+        return Err(QueryError::of_text("filters", &sent, "none with the dimension time:minute"));
+    }
+    Ok(())
+}
+
+/// Refuses what would have too many rows, or bind too many values.
+fn length(query: &Query, field: &str) -> Result<(), QueryError> {
+    let days = query.span.days();
+    let by_list = !query.list_dimensions().is_empty();
+    let (buckets, most, allowed) = match query.time() {
+        Some(Dimension::Minute) => (days, MAX_MINUTE_DAYS, "days with time:minute"),
+        Some(Dimension::Hour) => (days, MAX_FINE_DAYS, "days with time:hour"),
+        Some(period) if by_list => (
+            u32::try_from(query.span.period_labels(period).len()).unwrap_or(u32::MAX),
+            MAX_FINE_DAYS,
+            "days, weeks or months with time:day, time:week or time:month and another dimension",
+        ),
+        _ => return Ok(()),
+    };
+    if buckets > most {
+        let sent = format!("{days} days");
+        return Err(QueryError::of_text(field, &sent, &format!("at most {most} {allowed}")));
+    }
+    Ok(())
+}
+
+/// Refuses metrics that do not fit.
+fn only(query: &Query, fits: impl Fn(Metric) -> bool, allowed: &str) -> Result<(), QueryError> {
+    let others = query.asked.metrics.iter().filter(|metric| !fits(**metric));
+    let others: Vec<&str> = others.map(|metric| metric.name()).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(QueryError::of_text("metrics", &others.join(", "), allowed))
+}
+
+fn names(query: &Query) -> String {
+    let dimensions = query.asked.dimensions.iter();
+    dimensions.map(|one| query.asked.name_of(*one)).collect::<Vec<_>>().join(", ")
+}
