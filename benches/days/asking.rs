@@ -62,12 +62,20 @@ pub(crate) async fn engine_side(
             let raw = report::parse(body.as_bytes())
                 .unwrap_or_else(|error| panic!("{}: {}", question.name, error.message));
             let answer = report::run(raw, &opened.biggest, &reader, THRESHOLD, now()).await;
-            let answer = answer.unwrap_or_else(|error| panic!("{}: {error:?}", question.name));
             let taken = reader.taken.into_inner().expect("no panic holds it");
-            if round > 0 {
-                times.entry(place).or_default().push(taken.iter().map(|(_, took)| took).sum());
+            let times = times.entry(place).or_default();
+            let took: f64 = taken.iter().map(|(_, took)| took).sum();
+            match answer {
+                Ok(answer) => {
+                    times.extend((round > 0).then_some(took));
+                    last.insert(place, (taken, results(&answer)));
+                }
+                Err(error) => {
+                    // Too much for the engine: said in the table by NaN and a text.
+                    times.push(f64::NAN);
+                    last.insert(place, (taken, Value::String(format!("{error:?}"))));
+                }
             }
-            last.insert(place, (taken, results(&answer)));
         }
     }
     let taken = questions.iter().zip(last).zip(times.into_values());

@@ -108,7 +108,7 @@ fn visits(visitors: &str) -> String {
     let pick =
         |name: &str, skew: f64, count: u32| skewed(&format!("n, d, v, '{name}'"), skew, count);
     format!(
-        "SELECT *, if({short} < 0.45, 1, 1 + {length}) AS length, \
+        "SELECT *, v, if({short} < 0.45, 1, 1 + {length}) AS length, \
          begin + v * (3600 + cityHash64(n, d, 'pause') % 8000) AS start, \
          arrayCumSum(arrayMap(i -> if(i = 0, 0, 5 + cityHash64(n, d, v, i, 'gap') % 235), range(length))) AS seconds, \
          arrayMap((i, s) -> (0, i, start + s), range(length), seconds) AS events, \

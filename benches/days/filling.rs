@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use headcount::days::{self, Options, Progress, Watch};
 use headcount::model::{Day, now};
+use serde::{Deserialize, Serialize};
 
 use crate::asking::median;
 use crate::door;
@@ -57,13 +58,16 @@ fn rows(opened: &Opened, day: Day) -> u64 {
 }
 
 /// Closing of one day.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Measured {
     pub(crate) events: u64,
     pub(crate) seconds: f64,
-    /// Highest anonymous memory of the engine, MB.
-    pub(crate) peak_mb: f64,
-    /// The same before it began, MB.
-    pub(crate) before_mb: f64,
+    /// CPU seconds of the engine.
+    pub(crate) cpu: f64,
+    /// Memory of the engine before it began: anonymous and resident, MB.
+    pub(crate) before: (f64, f64),
+    /// The most that was seen of either, MB.
+    pub(crate) peak: (f64, f64),
 }
 
 struct Quiet;
@@ -80,13 +84,14 @@ impl Watch for Quiet {
 /// the open rows.
 pub(crate) async fn close(opened: &Opened, memory_bytes: u64, day: Day, events: u64) -> Measured {
     let pid = opened.pid();
-    let before_mb = proc_stat::memory(pid).private_mb;
+    let (before, cpu) = (memory(pid), proc_stat::cpu(pid));
     let done = Arc::new(AtomicBool::new(false));
     let ended = Arc::clone(&done);
     let watcher = std::thread::spawn(move || {
-        let mut peak = 0.0_f64;
+        let mut peak = (0.0_f64, 0.0_f64);
         while !ended.load(Ordering::Relaxed) {
-            peak = peak.max(proc_stat::memory(pid).private_mb);
+            let seen = memory(pid);
+            peak = (peak.0.max(seen.0), peak.1.max(seen.1));
             std::thread::sleep(LOOK_EVERY);
         }
         peak
@@ -96,33 +101,43 @@ pub(crate) async fn close(opened: &Opened, memory_bytes: u64, day: Day, events: 
     let closed = days::close_due(&opened.store, now(), &options, &Quiet).await;
     let seconds = begun.elapsed().as_secs_f64();
     done.store(true, Ordering::Relaxed);
-    let peak_mb = watcher.join().expect("the watcher ends");
+    let cpu = proc_stat::cpu(pid).saturating_sub(cpu).as_secs_f64();
+    let peak = watcher.join().expect("the watcher ends");
     let closed = closed.unwrap_or_else(|error| panic!("{day}: {error:?}"));
     assert!(closed.iter().any(|one| one.day == day && one.rows > 0), "{day} was closed");
     assert_eq!(opened.pid(), pid, "the engine was not started again");
     assert_eq!(rows(opened, day), 0, "open rows of {day} are gone");
-    Measured { events, seconds, peak_mb, before_mb }
+    Measured { events, seconds, cpu, before, peak }
 }
 
-/// Prints a table of closings: all of `light`, all of `dense`.
+/// Anonymous and resident memory of a process, MB.
+fn memory(pid: u32) -> (f64, f64) {
+    let memory = proc_stat::memory(pid);
+    (memory.private_mb, memory.resident_mb)
+}
+
+/// Prints a table of closings: the light days, the dense days.
 pub(crate) fn print(light: &[Measured], dense: &[Measured]) {
     println!(
-        "| days | events a day | seconds, median (min … max) | events/s | engine, anonymous MB: before / peak |"
+        "| days | events a day | seconds, median (min … max) | events/s | engine CPU s | engine MB before, anonymous / resident | at most |"
     );
-    println!("|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     for (name, days) in [("light", light), ("dense", dense)] {
         let of = |value: fn(&Measured) -> f64| days.iter().map(value).collect::<Vec<f64>>();
-        let seconds = of(|one| one.seconds);
-        let least = seconds.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = seconds.iter().copied().fold(0.0, f64::max);
-        let middle = median(seconds);
-        let events = median(of(|one| one.events as f64));
+        let most = |value: fn(&Measured) -> f64| of(value).into_iter().fold(0.0, f64::max);
+        let least = of(|one| one.seconds).into_iter().fold(f64::INFINITY, f64::min);
+        let (seconds, events) =
+            (median(of(|one| one.seconds)), median(of(|one| one.events as f64)));
         println!(
-            "| {} {name} | {events:.0} | {middle:.2} ({least:.2} … {most:.2}) | {:.0} | {:.0} / {:.0} |",
+            "| {} {name} | {events:.0} | {seconds:.2} ({least:.2} … {:.2}) | {:.0} | {:.2} | {:.0} / {:.0} | {:.0} / {:.0} |",
             days.len(),
-            events / middle,
-            median(of(|one| one.before_mb)),
-            of(|one| one.peak_mb).into_iter().fold(0.0, f64::max),
+            most(|one| one.seconds),
+            events / seconds,
+            median(of(|one| one.cpu)),
+            median(of(|one| one.before.0)),
+            median(of(|one| one.before.1)),
+            most(|one| one.peak.0),
+            most(|one| one.peak.1),
         );
     }
 }

@@ -15,7 +15,7 @@ const LIGHT_DAYS: f64 = 334.0;
 /// Events of a light day: the biggest site is still above the 20,000 hits that make a day detailed.
 const LIGHT_ROWS: f64 = 100_000.0;
 /// Events a visitor has, as `events` makes them (engagement included).
-const EVENTS_PER_VISITOR: f64 = 4.43;
+const EVENTS_PER_VISITOR: f64 = 4.65;
 /// Days left alone at the end: these could still be waited for.
 const YOUNGEST: u16 = 5;
 /// Seconds of a day.
@@ -40,10 +40,12 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     /// Where it is kept; a folder that is removed afterwards when not given.
     pub(crate) dir: Option<PathBuf>,
+    /// The step it ends after, if not the last.
+    until: Option<String>,
 }
 
 impl Plan {
-    /// Reads `rows=N`, `engine-memory=MIB`, `rounds=N`, `dir=PATH`.
+    /// Reads `rows=N`, `engine-memory=MIB`, `rounds=N`, `dir=PATH`, `until=STEP`.
     pub(crate) fn read(args: &[String]) -> Self {
         let value =
             |name: &str| args.iter().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('='));
@@ -54,8 +56,8 @@ impl Plan {
         };
         for arg in args {
             let name = arg.split('=').next().unwrap_or("");
-            let known = ["rows", "engine-memory", "rounds", "dir"].contains(&name);
-            assert!(known, "unknown {arg}: rows=N, engine-memory=MIB, rounds=N, dir=PATH");
+            let known = ["rows", "engine-memory", "rounds", "dir", "until"].contains(&name);
+            assert!(known, "unknown {arg}: the head of main.rs says what there is");
         }
         // A smaller run has fewer days and fewer events on each.
         let share = (number("rows", FULL_ROWS) / FULL_ROWS).min(1.0).sqrt();
@@ -72,7 +74,27 @@ impl Plan {
             engine_memory: number("engine-memory", 600.0) as u64 * 1024 * 1024,
             rounds: number("rounds", 5.0) as usize,
             dir: value("dir").map(PathBuf::from),
+            until: value("until").map(str::to_owned),
         }
+    }
+
+    /// The newest day, as days since 1970.
+    pub(crate) fn newest(&self) -> u16 {
+        self.dense[self.dense.len() - 1].0
+    }
+
+    /// The same with `end` as newest day: that of an earlier run, which may have been yesterday.
+    pub(crate) fn on_days_to(mut self, end: u16) -> Self {
+        let back = self.newest() - end;
+        for day in self.light.iter_mut().chain(&mut self.dense) {
+            day.0 -= back;
+        }
+        self
+    }
+
+    /// Whether this step is the last one that is asked for.
+    pub(crate) fn ends_after(&self, step: &str) -> bool {
+        self.until.as_deref() == Some(step)
     }
 
     /// First and last of the dense days.
