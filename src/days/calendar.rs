@@ -1,7 +1,7 @@
 //! When a day may be closed, and when its open rows have to go. All times are UTC.
 
-use crate::model::Day;
 use crate::days::state::SpoolState;
+use crate::model::Day;
 
 /// Seconds of a day.
 const DAY_SECONDS: u64 = 86_400;

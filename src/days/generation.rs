@@ -132,7 +132,11 @@ impl<W: Watch> Closing<'_, W> {
         let [sums] = sums.as_slice() else { return Err(CloseError::Shape) };
         let events: u64 = before.iter().map(|site| site.events).sum();
         equal &= events == number::<u64>(sums, 0)?;
-        if equal { Ok((number(sums, 1)?, number(sums, 2)?)) } else { Err(CloseError::Counts { day: source.day }) }
+        if equal {
+            Ok((number(sums, 1)?, number(sums, 2)?))
+        } else {
+            Err(CloseError::Counts { day: source.day })
+        }
     }
 
     /// Open rows by site.
@@ -230,7 +234,11 @@ fn publication(closed: &Closed, engagements: u64, now: u32) -> Statement {
 }
 
 /// How many open rows of a day no published generation has taken.
-pub(super) async fn not_taken(store: &Store, day: crate::model::Day, memory_bytes: u64) -> Result<u64, CloseError> {
+pub(super) async fn not_taken(
+    store: &Store,
+    day: crate::model::Day,
+    memory_bytes: u64,
+) -> Result<u64, CloseError> {
     let sql = format!("SELECT count() FROM open_events WHERE day = {{day:Date}} AND {NOT_TAKEN}");
     let statement = Statement { sql, params: vec![("day".to_owned(), Param::Date(day))] };
     let found = store.closing_rows("count", statement, memory_bytes).await?;

@@ -130,7 +130,8 @@ fn params(source: &Source, generation: u32, chunk: &Chunk) -> Vec<(String, Param
 /// One row a visit: its attributes, its events, their first bits and engaged shares.
 fn visits(source: &Source, chunk: &Chunk) -> String {
     let pageview = format!("{} = 'pageview'", of("y", "name"));
-    let touch: String = TOUCH.map(|column| format!(", {} AS {column}", of("events[1]", column))).concat();
+    let touch: String =
+        TOUCH.map(|column| format!(", {} AS {column}", of("events[1]", column))).concat();
     format!(
         "SELECT site, ordinal, visit, events, bits, shares, {start} AS start, \
          {start_hour} AS start_hour, {entry} AS entry_page, {exit} AS exit_page, \
@@ -180,9 +181,12 @@ fn first_bits() -> String {
     };
     // In pairs of (in the visit, in the visitor's day): all, path, name, name and path.
     let kinds: [&[u8]; 8] = [&[3], &[], &[3, 5], &[5], &[3, 4], &[4], &[3, 4, 5], &[4, 5]];
-    let arrays = kinds.map(|keys| {
-        if keys.is_empty() { "arrayEnumerate(ranked)".to_owned() } else { first(keys) }
-    });
+    let arrays =
+        kinds.map(
+            |keys| {
+                if keys.is_empty() { "arrayEnumerate(ranked)".to_owned() } else { first(keys) }
+            },
+        );
     format!(
         "arrayMap((a, b, c, d, e, f, g, h) -> toUInt8((a = 1) + 2 * (b = 1) + 4 * (c = 1) + \
          8 * (d = 1) + 16 * (e = 1) + 32 * (f = 1) + 64 * (g = 1) + 128 * (h = 1)), {})",
@@ -216,9 +220,7 @@ fn shares() -> String {
     );
     let others = "arrayFilter((y, b) -> NOT bitTest(b, 2), arrayMap(i -> (toUInt64(i), \
         toUInt64(0), toUInt8(0)), arrayEnumerate(events)), bits)";
-    format!(
-        "if(empty(engaged), {nothing}, arraySort(y -> y.1, arrayConcat({heads}, {others})))"
-    )
+    format!("if(empty(engaged), {nothing}, arraySort(y -> y.1, arrayConcat({heads}, {others})))")
 }
 
 /// One row a visitor: site, ordinal, its events in order, its engagement rows.

@@ -70,9 +70,8 @@ async fn parts_with_rows_not_taken<W: Watch>(
     closing: &Closing<'_, W>,
     day: Day,
 ) -> Result<Vec<String>, CloseError> {
-    let sql = format!(
-        "SELECT DISTINCT _part FROM open_events WHERE day = {{day:Date}} AND {NOT_TAKEN}"
-    );
+    let sql =
+        format!("SELECT DISTINCT _part FROM open_events WHERE day = {{day:Date}} AND {NOT_TAKEN}");
     let statement = Statement { sql, params: params(day) };
     let found = closing.store.closing_rows("drop", statement, closing.memory_bytes).await?;
     let name = |row: &Vec<serde_json::Value>| match row.as_slice() {

@@ -18,7 +18,11 @@ pub(super) struct Source {
 
 impl Source {
     /// All open rows of a day, or those not taken yet, under a fresh key.
-    pub(super) fn new(day: Day, addition: bool, added_to: Vec<u32>) -> Result<Self, getrandom::Error> {
+    pub(super) fn new(
+        day: Day,
+        addition: bool,
+        added_to: Vec<u32>,
+    ) -> Result<Self, getrandom::Error> {
         let mut bytes = [0_u8; 8];
         let mut key = [0_u64; 2];
         for part in &mut key {
@@ -30,7 +34,11 @@ impl Source {
 
     /// A condition on rows of `open_events`.
     pub(super) fn rows(&self) -> String {
-        if self.addition { format!("day = {{day:Date}} AND {NOT_TAKEN}") } else { "day = {day:Date}".to_owned() }
+        if self.addition {
+            format!("day = {{day:Date}} AND {NOT_TAKEN}")
+        } else {
+            "day = {day:Date}".to_owned()
+        }
     }
 
     /// The keyed hash of a visitor.

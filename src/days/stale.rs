@@ -83,9 +83,12 @@ async fn generations<W: Watch>(
 ) -> Result<Vec<(Day, u32)>, CloseError> {
     let days = if all { "1" } else { "has({days:Array(UInt16)}, toUInt16(day))" };
     // 0 is the mark that dropping has begun.
-    let sql = format!("SELECT toUInt16(day), gen FROM {table} WHERE gen != 0 AND {days} GROUP BY day, gen");
+    let sql = format!(
+        "SELECT toUInt16(day), gen FROM {table} WHERE gen != 0 AND {days} GROUP BY day, gen"
+    );
     let params = vec![("days".to_owned(), Param::U64Array(lately.to_vec()))];
-    let found = closing.store.closing_rows("stale", Statement { sql, params }, closing.memory_bytes);
+    let found =
+        closing.store.closing_rows("stale", Statement { sql, params }, closing.memory_bytes);
     let pair = |row: &Vec<serde_json::Value>| Ok((Day(number(row, 0)?), number(row, 1)?));
     found.await?.iter().map(pair).collect()
 }

@@ -59,7 +59,12 @@ pub(super) fn all(
     let mut texts = vec![days(), hours()];
     if !detailed.is_empty() {
         texts.extend([
-            by_bits("page", "path", [2, 3], "bitTest(first, 2) AND views > 0 AND entry_page = path"),
+            by_bits(
+                "page",
+                "path",
+                [2, 3],
+                "bitTest(first, 2) AND views > 0 AND entry_page = path",
+            ),
             by_bits("name", "name", [4, 5], "bitTest(first, 4)"),
             hostnames(),
         ]);
@@ -93,11 +98,7 @@ fn head(dimension: &str, value: &str) -> String {
 
 /// The whole day.
 fn days() -> String {
-    format!(
-        "{} , {} {ROWS} GROUP BY site",
-        head("''", "''"),
-        bits([0, 1], "bitTest(first, 0)"),
-    )
+    format!("{} , {} {ROWS} GROUP BY site", head("''", "''"), bits([0, 1], "bitTest(first, 0)"),)
 }
 
 /// A dimension for which first bits exist.
@@ -126,8 +127,10 @@ fn of_visits(dimensions: &[&str]) -> String {
     let each = |part: &dyn Fn(&str) -> String| -> String {
         dimensions.iter().map(|name| part(name)).collect::<Vec<_>>().join(", ")
     };
-    let dimension = format!("multiIf({}, '')", each(&|name| format!("grouping(d_{name}) = 0, '{name}'")));
-    let value = format!("multiIf({}, '')", each(&|name| format!("grouping(d_{name}) = 0, d_{name}")));
+    let dimension =
+        format!("multiIf({}, '')", each(&|name| format!("grouping(d_{name}) = 0, '{name}'")));
+    let value =
+        format!("multiIf({}, '')", each(&|name| format!("grouping(d_{name}) = 0, d_{name}")));
     format!(
         "{}, groupBitmapIf(visitor, starts), groupBitmapIf(visitor, starts AND by_key = 0), \
          countIf(starts), countIf(starts), sumIf(bounce, starts), sumIf(duration, starts), \

@@ -270,7 +270,10 @@ mod tests {
             ("28d", "2026-10-25 2026-11-21"),
             ("30d", "2026-10-23 2026-11-21"),
             ("91d", "2026-08-23 2026-11-21"),
+            ("1d", "2026-11-21 2026-11-21"),
+            ("14d", "2026-11-08 2026-11-21"),
             ("month", "2026-11-01 2026-11-22"),
+            ("1mo", "2026-10-01 2026-10-31"),
             ("6mo", "2026-05-01 2026-10-31"),
             ("12mo", "2025-11-01 2026-10-31"),
             ("year", "2026-01-01 2026-11-22"),
@@ -280,7 +283,11 @@ mod tests {
             assert_eq!(days(range, "Europe/Berlin", now), expected, "{name}");
         }
         assert_eq!(days(DateRange::Today, "UTC", now), "2026-11-21 2026-11-21");
-        assert_eq!(DateRange::find("24h"), None);
+        for unknown in
+            ["24h", "0d", "07d", "+7d", "7D", "d", "1831d", "99999d", "61mo", "-1mo", "7 d"]
+        {
+            assert_eq!(DateRange::find(unknown), None, "{unknown}");
+        }
     }
 
     #[test]
@@ -322,6 +329,34 @@ mod tests {
             let labels = DateRange::Days(day, day).place(&site, 0).hour_labels(&site);
             assert_eq!(labels.len(), hours, "{zone}");
             assert_eq!(labels.last().unwrap(), &format!("{day} {:02}:00:00", hours - 1));
+        }
+    }
+
+    #[test]
+    fn weeks_begin_on_monday_and_months_on_the_first() {
+        let [from, to] = ["2026-12-30", "2027-02-01"].map(|day| Day::parse(day).unwrap());
+        let span = DateRange::Days(from, to).place(&site("UTC", 0), 0);
+        let weeks =
+            ["2026-12-28", "2027-01-04", "2027-01-11", "2027-01-18", "2027-01-25", "2027-02-01"];
+        assert_eq!(span.period_labels(Dimension::Week), weeks);
+        let months = ["2026-12-01", "2027-01-01", "2027-02-01"];
+        assert_eq!(span.period_labels(Dimension::Month), months);
+        assert_eq!(span.period_labels(Dimension::Day).len(), 34);
+    }
+
+    #[test]
+    fn minutes_are_counted_from_the_first_instant() {
+        for (zone, day, minutes, last) in [
+            ("Asia/Kolkata", "2026-10-25", 1_440, "23:59:00"),
+            ("Europe/Berlin", "2026-03-29", 1_380, "22:59:00"),
+            ("Australia/Lord_Howe", "2026-04-05", 1_470, "24:29:00"),
+        ] {
+            let site = site(zone, 0);
+            let day = Day::parse(day).unwrap();
+            let labels = DateRange::Days(day, day).place(&site, 0).minute_labels(&site);
+            assert_eq!(labels.len(), minutes, "{zone}");
+            assert_eq!(labels.last().unwrap(), &format!("{day} {last}"));
+            assert_eq!(labels[61], format!("{day} 01:01:00"));
         }
     }
 

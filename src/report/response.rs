@@ -44,8 +44,8 @@ pub(crate) fn answer(
     if let Some(reason) = compared.and_then(|(_, other)| other.get().withheld) {
         meta.insert("comparison_withheld".to_owned(), reason.name().into());
     }
-    if answer.late_rows > 0 {
-        meta.insert("late_rows".to_owned(), answer.late_rows.into());
+    if query.generations.late_rows > 0 {
+        meta.insert("late_rows".to_owned(), query.generations.late_rows.into());
     }
     if query.asked.time_labels {
         meta.insert("time_labels".to_owned(), query.time_labels(site).into());

@@ -33,7 +33,11 @@ impl Store {
             return Err(StoreError::BadAnswer("a part has an odd name"));
         }
         let text = format!("ALTER TABLE open_events DROP PART '{name}'");
-        let query = self.clients.schema.query_raw(&text).with_setting("query_id", format!("close-drop-{name}"));
+        let query = self
+            .clients
+            .schema
+            .query_raw(&text)
+            .with_setting("query_id", format!("close-drop-{name}"));
         match within(DROP_LIMIT, async move { Ok(query.execute().await?) }).await {
             Err(StoreError::Ambiguous(code)) if code.number == NO_SUCH_PART => Ok(()),
             done => done,

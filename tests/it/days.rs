@@ -40,7 +40,9 @@ struct Steps {
 
 impl Watch for Steps {
     fn may_go_on(&self) -> bool {
-        self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+        self.left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .is_ok()
     }
 
     fn progress(&self, progress: Progress) {
@@ -75,7 +77,12 @@ impl Place {
         Self { program, store, runtime }
     }
 
-    fn close_with(&self, now: u32, chunk_rows: u64, watch: &Steps) -> Result<Vec<Closed>, CloseError> {
+    fn close_with(
+        &self,
+        now: u32,
+        chunk_rows: u64,
+        watch: &Steps,
+    ) -> Result<Vec<Closed>, CloseError> {
         let options = days::Options { memory_bytes: MEMORY, through: None };
         self.runtime.block_on(days::close_in_chunks(&self.store, now, &options, watch, chunk_rows))
     }

@@ -147,3 +147,134 @@ fn year_before(day: Day) -> Option<Day> {
     let date = day.date().checked_sub(1.year()).ok()?;
     (date.year() >= 1970).then(|| Day::from_date(date))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::query::tests::query;
+    use crate::report::query::tests::site;
+
+    const NOW: u32 = 1_795_303_800; // 2026-11-22 in Berlin
+
+    /// The days that `range` is compared with.
+    fn days(range: &Value, comparison: &Value) -> String {
+        let query =
+            query(&json!({ "date_range": range, "include": { "comparisons": comparison } }));
+        let other = query.unwrap().compared(&site(), NOW).unwrap();
+        format!("{} {}", other.span.from, other.span.to)
+    }
+
+    #[test]
+    fn the_previous_period_is_as_long_and_ends_the_day_before() {
+        let mode = json!({ "mode": "previous_period" });
+        for (range, expected) in [
+            (json!("day"), "2026-11-21 2026-11-21"),
+            (json!("7d"), "2026-11-08 2026-11-14"),
+            (json!("month"), "2026-10-10 2026-10-31"),
+            (json!("6mo"), "2025-10-29 2026-04-30"),
+            (json!(["2028-02-29", "2028-03-01"]), "2028-02-27 2028-02-28"),
+        ] {
+            assert_eq!(days(&range, &mode), expected, "{range}");
+        }
+    }
+
+    #[test]
+    fn a_year_earlier_has_the_same_dates() {
+        let mode = json!({ "mode": "year_over_year" });
+        for (range, expected) in [
+            (json!("7d"), "2025-11-15 2025-11-21"),
+            (json!("year"), "2025-01-01 2025-11-22"),
+            (json!(["2028-02-01", "2028-02-29"]), "2027-02-01 2027-02-28"),
+            (json!(["2028-02-29", "2028-02-29"]), "2027-02-28 2027-02-28"),
+            (json!(["2029-02-01", "2029-02-28"]), "2028-02-01 2028-02-28"),
+        ] {
+            assert_eq!(days(&range, &mode), expected, "{range}");
+        }
+    }
+
+    #[test]
+    fn the_day_of_the_week_can_be_matched() {
+        for (mode, range, expected) in [
+            // A Sunday: the Sunday before, and the nearest one a year before.
+            ("previous_period", json!("day"), "2026-11-15 2026-11-15"),
+            ("year_over_year", json!("day"), "2025-11-23 2025-11-23"),
+            ("previous_period", json!("7d"), "2026-11-08 2026-11-14"),
+            ("previous_period", json!(["2026-11-02", "2026-11-05"]), "2026-10-26 2026-10-29"),
+            // 2028-03-01 is a Wednesday, 2027-03-01 a Monday; 2029-03-01 a Thursday.
+            ("year_over_year", json!(["2028-03-01", "2028-03-07"]), "2027-03-03 2027-03-09"),
+            ("year_over_year", json!(["2029-03-01", "2029-03-07"]), "2028-03-02 2028-03-08"),
+            // Not into the year itself.
+            ("year_over_year", json!(["2026-01-01", "2026-12-31"]), "2024-12-26 2025-12-25"),
+        ] {
+            let matched = json!({ "mode": mode, "match_day_of_week": true });
+            assert_eq!(days(&range, &matched), expected, "{mode} {range}");
+        }
+    }
+
+    #[test]
+    fn any_other_days_can_be_named() {
+        let custom = json!({ "mode": "custom", "date_range": ["2026-01-01", "2026-01-05"] });
+        assert_eq!(days(&json!("7d"), &custom), "2026-01-01 2026-01-05");
+    }
+
+    #[test]
+    fn the_other_query_asks_for_all_rows_and_compares_with_nothing() {
+        let query = query(&json!({ "dimensions": ["visit:source"],
+            "pagination": { "limit": 5, "offset": 10 },
+            "include": { "comparisons": { "mode": "previous_period" } } }))
+        .unwrap();
+        let other = query.compared(&site(), NOW).unwrap();
+        assert_eq!((other.asked.limit, other.asked.offset), (10_000, 0));
+        assert_eq!(other.asked.comparison, None);
+        assert_eq!(other.compared(&site(), NOW).map(|_| ()), None);
+        assert_eq!(other.starts.len(), 7);
+        assert_eq!(other.starts.first(), Some(&other.span.from.start(&site().zone)));
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_refused_by_field() {
+        for (sent, field) in [
+            (json!(true), ""),
+            (json!({}), ".mode"),
+            (json!({ "mode": "next" }), ".mode"),
+            (json!({ "mode": "custom" }), ".date_range"),
+            (json!({ "mode": "custom", "date_range": "7d" }), ".date_range"),
+            (
+                json!({ "mode": "custom", "date_range": ["2026-02-02", "2026-02-01"] }),
+                ".date_range",
+            ),
+            (
+                json!({ "mode": "previous_period", "date_range": ["2026-01-01", "2026-01-02"] }),
+                ".date_range",
+            ),
+            (json!({ "mode": "previous_period", "match_day_of_week": 1 }), ".match_day_of_week"),
+            (
+                json!({ "mode": "custom", "date_range": ["2026-01-01", "2026-01-02"],
+                "match_day_of_week": true }),
+                ".match_day_of_week",
+            ),
+            (json!({ "mode": "previous_period", "weeks": 1 }), ".weeks"),
+        ] {
+            let error = query(&json!({ "include": { "comparisons": sent } })).unwrap_err();
+            assert_eq!(error.field, format!("include.comparisons{field}"), "{sent}");
+        }
+        // 1970 is where days begin.
+        for mode in ["previous_period", "year_over_year"] {
+            let error = query(&json!({ "date_range": ["1970-01-05", "1970-06-01"],
+                "include": { "comparisons": { "mode": mode } } }));
+            assert_eq!(error.unwrap_err().field, "include.comparisons");
+        }
+    }
+
+    #[test]
+    fn the_echo_is_what_was_sent() {
+        for sent in [
+            json!({ "mode": "custom", "date_range": ["2026-01-01", "2026-01-05"],
+                "match_day_of_week": false }),
+            json!({ "mode": "year_over_year", "match_day_of_week": true }),
+        ] {
+            let query = query(&json!({ "include": { "comparisons": sent } })).unwrap();
+            assert_eq!(query.asked.comparison.unwrap().echo(), sent);
+        }
+    }
+}

@@ -221,3 +221,183 @@ fn flat(parts: Vec<Condition>, is_all: bool) -> Vec<Condition> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::query::filter::Operator;
+    use crate::report::query::raw::parse;
+
+    fn read(filters: &Value) -> Result<RawQuery, QueryError> {
+        let body = json!({ "site_id": "a.example", "metrics": ["visitors"], "date_range": "7d",
+            "filters": filters });
+        parse(body.to_string().as_bytes())
+    }
+
+    fn leaf(value: &str) -> Value {
+        json!(["is", "event:page", [value]])
+    }
+
+    #[test]
+    fn and_is_a_list_of_filters() {
+        let (one, two) = (leaf("a"), json!(["is_not", "visit:country", ["DE"]]));
+        let flat = read(&json!([one, two])).unwrap();
+        assert_eq!(flat.condition, Condition::All(vec![Condition::Leaf(0), Condition::Leaf(1)]));
+        assert_eq!(read(&json!([["and", [one, ["and", [two]]]]])).unwrap(), flat);
+        assert_eq!(read(&json!([["not", ["not", one]], two])).unwrap(), flat);
+        assert_eq!(echo(&flat), [one, two]);
+    }
+
+    #[test]
+    fn no_filters_are_one_empty_term() {
+        let none = read(&json!([])).unwrap();
+        assert_eq!(none.condition, Condition::All(Vec::new()));
+        assert_eq!(none.terms(), [Vec::<usize>::new()]);
+    }
+
+    #[test]
+    fn negation_goes_into_the_filters() {
+        let sent = json!([[
+            "not",
+            [
+                "and",
+                [
+                    ["contains", "event:page", ["a"]],
+                    ["or", [["matches_not", "visit:city", ["b"]], ["is", "visit:os", ["c"]]]],
+                ]
+            ]
+        ]]);
+        let found = read(&sent).unwrap();
+        let operators: Vec<Operator> = found.filters.iter().map(|one| one.operator).collect();
+        assert_eq!(operators, [Operator::ContainsNot, Operator::Matches, Operator::IsNot]);
+        let inner = Condition::All(vec![Condition::Leaf(1), Condition::Leaf(2)]);
+        let top = Condition::Any(vec![Condition::Leaf(0), inner]);
+        assert_eq!(found.condition, Condition::All(vec![top]));
+        assert_eq!(found.terms(), [vec![0], vec![1, 2]]);
+        assert_eq!(echo(&found)[0][1][1][1][1], json!(["is_not", "visit:os", ["c"]]));
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused() {
+        let pair = |n: usize| json!(["or", [leaf(&format!("a{n}")), leaf(&format!("b{n}"))]]);
+        let four: Vec<Value> = (0..4).map(pair).collect();
+        assert_eq!(read(&json!(four)).unwrap().terms().len(), 16);
+        let five: Vec<Value> = (0..5).map(pair).collect();
+        let error = read(&json!(five)).unwrap_err();
+        assert!(error.message.contains("32 combinations"), "{error}");
+
+        let deep = json!(["not", ["not", ["not", leaf("a")]]]);
+        read(&json!([deep])).unwrap();
+        assert_eq!(read(&json!([["or", [deep]]])).unwrap_err().field, "filters[0][1][0][1][1]");
+
+        let many: Vec<Value> = (0..17).map(|n| leaf(&n.to_string())).collect();
+        assert!(read(&json!([["or", many]])).unwrap_err().message.contains("at most 16 filters"));
+
+        let many = ["source", "channel", "country", "browser", "os", "device", "city"];
+        let many: Vec<Value> =
+            many.iter().map(|name| json!(["is", format!("visit:{name}"), ["x"]])).collect();
+        let error = read(&json!(many)).unwrap_err();
+        assert!(error.message.contains("at most 6 dimensions"), "{error}");
+        assert_eq!(read(&json!(many[..6])).unwrap().filters.len(), 6);
+    }
+
+    #[test]
+    fn an_empty_list_of_alternatives_is_refused() {
+        for (sent, field) in [
+            (json!([["and", []]]), "filters[0]"),
+            (json!([["or", [leaf("a"), ["not", ["or", []]]]]]), "filters[0][1][1][1]"),
+            (json!([["not", []]]), "filters[0][1]"),
+            (json!([["not"]]), "filters[0]"),
+            (json!([["or", leaf("a")]]), "filters[0][1][0]"),
+        ] {
+            assert_eq!(read(&sent).expect_err(&sent.to_string()).field, field, "{sent}");
+        }
+    }
+
+    /// A tree as a user may write it, with filters that name one of three pages.
+    fn tree() -> impl Strategy<Value = Value> {
+        let operators = proptest::sample::select(vec!["is", "is_not"]);
+        let pages = proptest::sample::subsequence(vec!["a", "b", "c"], 1..3);
+        let leaf =
+            (operators, pages).prop_map(|(operator, pages)| json!([operator, "event:page", pages]));
+        leaf.prop_recursive(3, 10, 3, |inner| {
+            let several = proptest::collection::vec(inner.clone(), 1..4);
+            prop_oneof![
+                several.clone().prop_map(|parts| json!(["and", parts])),
+                several.prop_map(|parts| json!(["or", parts])),
+                inner.prop_map(|part| json!(["not", part])),
+            ]
+        })
+    }
+
+    /// Whether a tree, as it was written, holds on `page`.
+    fn sent_holds(sent: &Value, page: &str) -> bool {
+        let parts = || sent[1].as_array().unwrap().iter();
+        match sent[0].as_str().unwrap() {
+            "and" => parts().all(|part| sent_holds(part, page)),
+            "or" => parts().any(|part| sent_holds(part, page)),
+            "not" => !sent_holds(&sent[1], page),
+            operator => {
+                let named = sent[2].as_array().unwrap().iter().any(|value| value == page);
+                named == (operator == "is")
+            }
+        }
+    }
+
+    fn leaf_holds(query: &RawQuery, index: usize, page: &str) -> bool {
+        let filter = &query.filters[index];
+        filter.values.iter().any(|value| value == page) != filter.operator.is_negative()
+    }
+
+    fn holds(condition: &Condition, query: &RawQuery, page: &str) -> bool {
+        match condition {
+            Condition::Leaf(index) => leaf_holds(query, *index, page),
+            Condition::All(parts) => parts.iter().all(|part| holds(part, query, page)),
+            Condition::Any(parts) => parts.iter().any(|part| holds(part, query, page)),
+        }
+    }
+
+    fn is_normal(condition: &Condition, top: bool) -> bool {
+        let (parts, is_all) = match condition {
+            Condition::Leaf(_) => return true,
+            Condition::All(parts) => (parts, true),
+            Condition::Any(parts) => (parts, false),
+        };
+        let same = |part: &Condition| match part {
+            Condition::Leaf(_) => false,
+            Condition::All(_) => is_all,
+            Condition::Any(_) => !is_all,
+        };
+        let whole = top || parts.len() > 1;
+        whole && !parts.iter().any(|part| same(part) || !is_normal(part, false))
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_read_means_what_was_written(sent in proptest::collection::vec(tree(), 0..3)) {
+            let query = match read(&json!(sent)) {
+                Ok(query) => query,
+                Err(error) => {
+                    let known = ["combinations", "at most 3 deep", "at most 16 filters"];
+                    prop_assert!(known.iter().any(|part| error.message.contains(part)), "{error}");
+                    return Ok(());
+                }
+            };
+            prop_assert!(is_normal(&query.condition, true), "{:?}", query.condition);
+            prop_assert!(matches!(query.condition, Condition::All(_)));
+            prop_assert!(query.terms().len() <= MAX_TERMS);
+            for page in ["a", "b", "c", "d"] {
+                let expected = sent.iter().all(|one| sent_holds(one, page));
+                prop_assert_eq!(holds(&query.condition, &query, page), expected);
+                let by_term = query.terms().iter().any(|term| {
+                    term.iter().all(|index| leaf_holds(&query, *index, page))
+                });
+                prop_assert_eq!(by_term, expected);
+            }
+            prop_assert_eq!(read(&json!(echo(&query))).unwrap(), query, "the echo means the same");
+        }
+    }
+}

@@ -18,6 +18,7 @@ mod rules;
 
 use crate::model::Site;
 use crate::model::SiteId;
+use crate::report::generations::Generations;
 use crate::report::range::Span;
 
 pub(crate) use condition::Condition;
@@ -42,6 +43,8 @@ pub(crate) struct Query {
     pub(crate) span: Span,
     /// The first instant of each day, seconds since 1970 UTC.
     pub(crate) starts: Vec<u32>,
+    /// How the days are stored; as long as it was not read, all are open.
+    pub(crate) generations: Generations,
     /// What was asked; `order_by` is complete, so that rows have one order only.
     pub(crate) asked: RawQuery,
 }
@@ -82,6 +85,12 @@ impl Query {
         self.asked.metrics.iter().any(|metric| metric.is_of_visits())
     }
 
+    /// Whether engaged time or scroll depth is asked for.
+    pub(crate) fn wants_engagement(&self) -> bool {
+        let engaged = [Metric::TimeOnPage, Metric::ScrollDepth];
+        self.asked.metrics.iter().any(|metric| engaged.contains(metric))
+    }
+
     /// The different dimensions that filters use.
     pub(crate) fn filtered_dimensions(&self) -> Vec<Dimension> {
         let mut found = Vec::new();
@@ -101,7 +110,8 @@ impl Query {
 pub(crate) fn check(mut asked: RawQuery, site: &Site, now: u32) -> Result<Query, QueryError> {
     asked.order_by = complete_order(&asked);
     let span = asked.range.place(site, now);
-    let query = Query { site: site.id, span, starts: span.starts(site), asked };
+    let generations = Generations::all_open(&span);
+    let query = Query { site: site.id, span, starts: span.starts(site), generations, asked };
     rules::check(&query, site, now)?;
     Ok(query)
 }
@@ -174,26 +184,35 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_has_no_meaning_together_is_refused() {
-        for (parts, field) in [
-            (json!({ "metrics": ["bounce_rate"], "dimensions": ["event:name"] }), "metrics"),
-            (json!({ "metrics": ["visits"], "date_range": "realtime" }), "metrics"),
-            (json!({ "date_range": "realtime", "dimensions": ["time:hour"] }), "dimensions"),
-            (
-                json!({ "date_range": ["2025-01-01", "2026-05-01"], "dimensions": ["time:hour"] }),
-                "date_range",
-            ),
-        ] {
-            assert_eq!(query(&parts).expect_err(&parts.to_string()).field, field);
-        }
-        query(&json!({ "metrics": ["bounce_rate"], "dimensions": ["event:page"] })).unwrap();
-    }
-
-    #[test]
     fn a_period_alone_makes_no_list() {
         let chart = query(&json!({ "dimensions": ["time:day"] })).unwrap();
         assert!(chart.by_period() && chart.list_dimensions().is_empty());
+        let weeks = query(&json!({ "dimensions": ["visit:os", "time:week"] })).unwrap();
+        assert_eq!(weeks.period(), Some(Dimension::Week));
+        assert_eq!(weeks.list_dimensions(), [Dimension::Os]);
         let hours = query(&json!({ "dimensions": ["time:hour"] })).unwrap();
         assert_eq!(hours.list_dimensions(), [Dimension::Hour]);
+        assert_eq!((hours.period(), hours.time()), (None, Some(Dimension::Hour)));
+    }
+
+    #[test]
+    fn buckets_of_a_time_have_labels() {
+        let first_and_last = |dimension: &str| {
+            let parts = json!({ "date_range": ["2026-10-24", "2026-10-25"],
+                "dimensions": [dimension] });
+            let labels = query(&parts).unwrap().time_labels(&site());
+            (labels.len(), labels.first().unwrap().clone(), labels.last().unwrap().clone())
+        };
+        for (dimension, count, first, last) in [
+            ("time:day", 2, "2026-10-24", "2026-10-25"),
+            ("time:week", 1, "2026-10-19", "2026-10-19"),
+            ("time:month", 1, "2026-10-01", "2026-10-01"),
+            ("time:hour", 49, "2026-10-24 00:00:00", "2026-10-25 24:00:00"),
+            ("time:minute", 49 * 60, "2026-10-24 00:00:00", "2026-10-25 24:59:00"),
+        ] {
+            let expected = (count, first.to_owned(), last.to_owned());
+            assert_eq!(first_and_last(dimension), expected, "{dimension}");
+        }
+        assert!(query(&json!({})).unwrap().time_labels(&site()).is_empty());
     }
 }

@@ -389,3 +389,121 @@ fn unknown_group(flags: &str) -> PatternError {
     );
     PatternError::Unknown(what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_both_understand_is_taken() {
+        for pattern in [
+            "blog",
+            "^/blog/.*$",
+            "^/(de|en)/[a-z0-9_-]+$",
+            "(?i)^/BLOG",
+            "(?i:a)b(?-s:.)",
+            "(?P<part>a)+?",
+            r"\d{4}-\d{2,}-\d{0,2}",
+            r"\bgo\b|\Ago\z",
+            r"[\w.-]+@[^\s@]+",
+            r"[[:alpha:][:^digit:]]",
+            r"[]a-]|[^]a]|[-a]",
+            r"\p{Greek}|\PL|\p{Lu}",
+            r"\x41|\x{1F600}|\.|\[|\{|\}|\-|\/",
+            "größe|日本語|😀",
+            "a|",
+            "(a{10}){100}",
+            "}",
+            "(?:a*)*",
+        ] {
+            assert_eq!(check(pattern), Ok(()), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_one_of_them_understands_otherwise_is_refused() {
+        for pattern in [
+            "(?x)a b",
+            "(?u)a",
+            "(?R)a",
+            "(?i-)a",
+            "(?)a",
+            "(?<n>a)",
+            "(?P<a.b>c)",
+            "(?=a)",
+            "(?!a)",
+            "(?<=a)",
+            "(?P=n)",
+            r"[a&&b]",
+            r"[a--b]",
+            r"[a~~b]",
+            "[a[b]]",
+            "[[:foo:]]",
+            "[[.a.]]",
+            r"[!-\d]",
+            r"[a-[:alpha:]]",
+            r"\p{Alphabetic}",
+            r"\p{Letter}",
+            r"\p{scx=Greek}",
+            r"\p{^L}",
+            r"\px",
+            r"\b{start}",
+            r"\<a\>",
+            r"\u0041",
+            r"\U00000041",
+            r"\Qa\E",
+            r"\C",
+            r"\1",
+            r"\Z",
+            r"\_",
+            r"\é",
+            r"[\b]",
+            r"[\A]",
+            "a**",
+            "a+*",
+            "a*??",
+            "a{2}{3}",
+            "a{2}+",
+            "a{,2}",
+            "a{02}",
+            "a{1001}",
+            "a{ 2 }",
+            "a{",
+            "a{x}",
+            "(a{11}){100}",
+            "((a{20}){20}){20}",
+            "(a{1001})?",
+            "(?:a{2}|b){501}",
+        ] {
+            let error = check(pattern).expect_err(pattern);
+            assert!(!error.to_string().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_broken_or_too_much_is_said() {
+        for (pattern, part) in [
+            ("(a".to_owned(), "unclosed group"),
+            ("a)".to_owned(), "unopened group"),
+            ("[a".to_owned(), "without its"),
+            ("*a".to_owned(), "missing"),
+            ("[z-a]".to_owned(), "invalid"),
+            ("a{3,2}".to_owned(), "invalid"),
+            ("a\\".to_owned(), "ends with"),
+            (r"\x{110000}".to_owned(), "not a Unicode scalar"),
+            ("x".repeat(501), "501 bytes"),
+            (r"\PL{1000}".to_owned(), "too large"),
+            ("(".repeat(200) + &")".repeat(200), "nest"),
+        ] {
+            let error = check(&pattern).expect_err(&pattern).to_string();
+            assert!(error.contains(part) && !error.contains('\n'), "{pattern}: {error}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_pattern_brings_it_down(pattern in r"[\[\](){}|*+?.^$\\\-a-cdwpPx:&,0-9<>é~]{0,24}") {
+            let _refused = check(&pattern);
+        }
+    }
+}

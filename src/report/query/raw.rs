@@ -264,6 +264,13 @@ mod tests {
             ("date_range", json!(["1990-01-01", "2026-05-02"]), "date_range"),
             ("dimensions", json!(["event:path"]), "dimensions"),
             ("dimensions", json!(["visit:city", "visit:city"]), "dimensions"),
+            ("dimensions", json!(["event:props:a", "event:props:a"]), "dimensions"),
+            ("dimensions", json!(["time:day", "time:hour"]), "dimensions"),
+            ("dimensions", json!(["time:week", "visit:city", "time:month"]), "dimensions"),
+            ("date_range", json!("0d"), "date_range"),
+            ("date_range", json!("07d"), "date_range"),
+            ("date_range", json!("1831d"), "date_range"),
+            ("date_range", json!("61mo"), "date_range"),
             ("filters", json!(many), "filters"),
             ("filters", json!({}), "filters"),
             ("filters", json!([["is", "event:page"]]), "filters[0]"),
@@ -272,7 +279,9 @@ mod tests {
             ("filters", json!([["is", "event:page", []]]), "filters[0]"),
             ("filters", json!([["is", "event:page", [long]]]), "filters[0]"),
             ("filters", json!([["is", "event:page", "/"]]), "filters[0]"),
-            ("filters", json!([["is", "event:page", ["/"], {}]]), "filters[0]"),
+            ("filters", json!([["is", "event:page", ["/"], {}, {}]]), "filters[0]"),
+            ("filters", json!([["or", []]]), "filters[0]"),
+            ("filters", json!([["not", ["is", "event:page", []]]]), "filters[0][1]"),
             ("order_by", json!([["visits", "asc"]]), "order_by"),
             ("order_by", json!([["visitors", "up"]]), "order_by"),
             ("include", json!({ "imports": true }), "include.imports"),
@@ -308,10 +317,86 @@ mod tests {
         assert_eq!(query.filters[0].values, ["Direct / None"]);
     }
 
+    #[test]
+    fn properties_have_names_everywhere() {
+        let body = json!({
+            "site_id": "a.example", "metrics": ["visitors"], "date_range": "7d",
+            "dimensions": ["event:props:plan", "event:props:size"],
+            "filters": [["is", "event:props:size", ["XL"]], ["is", "event:props:tone", ["red"]]],
+            "order_by": [["event:props:size", "desc"]],
+        });
+        let query = parse(body.to_string().as_bytes()).unwrap();
+        assert_eq!(query.props, ["plan", "size", "tone"]);
+        assert_eq!(query.dimensions, [Dimension::Prop(0), Dimension::Prop(1)]);
+        assert_eq!(query.filters[1].dimension, Dimension::Prop(2));
+        assert_eq!(query.order_by[0].key, Key::Dimension(Dimension::Prop(1)));
+        assert_eq!(query.name_of(Dimension::Prop(2)), "event:props:tone");
+        assert_eq!(query.name_of(Dimension::Day), "time:day");
+    }
+
+    /// Pieces of queries, put together without sense.
+    fn pieces() -> impl proptest::strategy::Strategy<Value = Value> {
+        use proptest::prelude::*;
+        let words = [
+            "and",
+            "or",
+            "not",
+            "is",
+            "matches_not",
+            "contains",
+            "event:page",
+            "visit:city",
+            "event:props:a",
+            "event:props:",
+            "time:day",
+            "time:minute",
+            "visitors",
+            "time_on_page",
+            "(a",
+            "[[:alpha:]]",
+            "a{1,2}",
+            "\\",
+            "",
+            "asc",
+            "7d",
+            "mode",
+            "custom",
+            "case_sensitive",
+            "comparisons",
+            "date_range",
+            "limit",
+            "2026-02-29",
+            "2028-02-29",
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            proptest::sample::select(words.to_vec()).prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 40, 5, move |inner| {
+            let keys = proptest::sample::select(words.to_vec()).prop_map(str::to_owned);
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::btree_map(keys, inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
     proptest::proptest! {
         #[test]
         fn no_bytes_bring_it_down(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
             let _refused = parse(&body);
+        }
+
+        #[test]
+        fn no_pieces_bring_it_down(key in proptest::sample::select(KEYS.to_vec()), piece in pieces()) {
+            if let Ok(query) = with(key, piece) {
+                let _refused = crate::report::query::check(
+                    query, &crate::report::query::tests::site(), 1_795_303_800);
+            }
         }
     }
 }

@@ -116,3 +116,66 @@ fn names(query: &Query) -> String {
     let dimensions = query.asked.dimensions.iter();
     dimensions.map(|one| query.asked.name_of(*one)).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::report::query::tests::query;
+
+    #[test]
+    fn what_has_no_meaning_together_is_refused() {
+        let previous = json!({ "comparisons": { "mode": "previous_period" } });
+        let minute = json!(["time:minute"]);
+        for (parts, field) in [
+            (json!({ "metrics": ["bounce_rate"], "dimensions": ["event:name"] }), "metrics"),
+            (json!({ "metrics": ["visits"], "date_range": "realtime" }), "metrics"),
+            (json!({ "date_range": "realtime", "dimensions": ["time:hour"] }), "dimensions"),
+            (json!({ "date_range": "realtime", "include": previous }), "include.comparisons"),
+            (json!({ "metrics": ["time_on_page"] }), "metrics"),
+            (json!({ "metrics": ["scroll_depth"], "dimensions": ["visit:entry_page"] }), "metrics"),
+            (
+                json!({ "date_range": "day", "dimensions": minute, "metrics": ["visits"] }),
+                "metrics",
+            ),
+            (
+                json!({ "date_range": "day", "dimensions": ["visit:os", "time:minute"] }),
+                "dimensions",
+            ),
+            (
+                json!({ "date_range": "day", "dimensions": minute,
+                    "filters": [["is", "event:page", ["/"]]] }),
+                "filters",
+            ),
+        ] {
+            assert_eq!(query(&parts).expect_err(&parts.to_string()).field, field, "{parts}");
+        }
+        for parts in [
+            json!({ "metrics": ["bounce_rate"], "dimensions": ["event:page"] }),
+            json!({ "metrics": ["time_on_page"], "dimensions": ["event:page", "event:name"] }),
+            json!({ "metrics": ["scroll_depth"], "filters": [["contains", "event:page", ["/"]]] }),
+            json!({ "date_range": "day", "dimensions": minute, "include": previous,
+                "metrics": ["visitors", "pageviews", "events"] }),
+        ] {
+            query(&parts).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_range_is_as_long_as_its_rows_allow() {
+        let long = json!(["2025-01-01", "2026-05-01"]);
+        let custom = json!({ "comparisons": { "mode": "custom", "date_range": long } });
+        for (parts, field) in [
+            (json!({ "date_range": long, "dimensions": ["time:hour"] }), "date_range"),
+            (json!({ "date_range": long, "dimensions": ["time:day", "visit:os"] }), "date_range"),
+            (json!({ "date_range": "5d", "dimensions": ["time:minute"] }), "date_range"),
+            (json!({ "dimensions": ["time:hour"], "include": custom }), "include.comparisons"),
+        ] {
+            assert_eq!(query(&parts).expect_err(&parts.to_string()).field, field, "{parts}");
+        }
+        for dimensions in [json!(["time:day"]), json!(["time:week", "visit:os"])] {
+            query(&json!({ "date_range": long, "dimensions": dimensions })).unwrap();
+        }
+        query(&json!({ "date_range": "4d", "dimensions": ["time:minute"] })).unwrap();
+    }
+}

@@ -46,7 +46,6 @@ pub(crate) struct Hiding {
     k: u32,
     dimensions: Vec<Dimension>,
     basis: Basis,
-    period: Option<Dimension>,
     filtered: bool,
     all: bool,
     open_days: Option<Vec<String>>,
@@ -63,12 +62,11 @@ impl Hiding {
         query: &Query,
         open_days: Option<Vec<String>>,
     ) -> Self {
-        let (period, filtered) = (query.period(), !query.asked.filters.is_empty());
+        let filtered = !query.asked.filters.is_empty();
         Self {
             k,
             dimensions,
             basis,
-            period,
             filtered,
             all: false,
             open_days,
@@ -101,11 +99,6 @@ impl Hiding {
     /// Which sizes decide.
     pub(crate) fn basis(&self) -> Basis {
         self.basis
-    }
-
-    /// Whether each day, week or month is a part of its own.
-    pub(crate) fn period(&self) -> Option<Dimension> {
-        self.period
     }
 
     /// Whether everything belongs to "(other)".

@@ -120,7 +120,8 @@ fn set_first_bits(hits: &mut [Hit<'_>]) {
     let mut seen = BTreeSet::new();
     for at in order {
         let (name, path) = (hits[at].raw.name.clone(), hits[at].raw.path.clone());
-        let kinds = [(None, None), (None, Some(&path)), (Some(&name), None), (Some(&name), Some(&path))];
+        let kinds =
+            [(None, None), (None, Some(&path)), (Some(&name), None), (Some(&name), Some(&path))];
         for (kind, key) in kinds.into_iter().enumerate() {
             let key = (key.0.cloned(), key.1.cloned());
             for (scope, visit) in [hits[at].visit, 0].into_iter().enumerate() {
@@ -133,8 +134,7 @@ fn set_first_bits(hits: &mut [Hit<'_>]) {
 }
 
 fn step(seconds: u64) -> u64 {
-    let steps =
-        [0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800];
+    let steps = [0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800];
     steps.into_iter().rev().find(|&step| step <= seconds).expect("0 is a step")
 }
 
@@ -188,9 +188,24 @@ pub(crate) fn compare(stored: &[Value], expected: &[Hit<'_>]) -> BTreeMap<(u32, 
 
 /// Columns that a visit takes from its first event.
 pub(crate) const VISIT_COLUMNS: [&str; 18] = [
-    "referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term",
-    "utm_content", "country", "region", "city", "browser", "browser_version", "os", "os_version",
-    "device", "language", "screen",
+    "referrer",
+    "source",
+    "channel",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
+    "country",
+    "region",
+    "city",
+    "browser",
+    "browser_version",
+    "os",
+    "os_version",
+    "device",
+    "language",
+    "screen",
 ];
 
 /// The numbers of a row of `totals`, in the order of its columns.
@@ -198,8 +213,19 @@ pub(crate) type Sums = [u64; 13];
 
 /// The names of [`Sums`].
 pub(crate) const SUMS: [&str; 13] = [
-    "visitors", "heads", "visits", "entries", "bounces", "duration", "views", "pageviews", "events",
-    "engaged_pages", "engaged_ms", "scrolled_pages", "scroll",
+    "visitors",
+    "heads",
+    "visits",
+    "entries",
+    "bounces",
+    "duration",
+    "views",
+    "pageviews",
+    "events",
+    "engaged_pages",
+    "engaged_ms",
+    "scrolled_pages",
+    "scroll",
 ];
 
 /// What `totals` should hold of one site: by (dim, value).
