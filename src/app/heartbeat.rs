@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::model::now;
 use crate::store::StoreError;
-use crate::store::spools::{BEAT_EVERY, Heartbeat};
+use crate::store::spools::{Heartbeat, LOOK_EVERY};
 
 /// Pause between two tries of the first word.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -39,13 +39,13 @@ pub async fn first(heartbeat: &Heartbeat, stopping: &mut watch::Receiver<bool>) 
 pub fn start(tasks: &mut JoinSet<()>, heartbeat: &Arc<Heartbeat>) {
     let heartbeat = Arc::clone(heartbeat);
     tasks.spawn(async move {
-        let mut ticks = interval(BEAT_EVERY);
+        let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first tick comes at once, and the first word is said before the delivery begins.
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            if let Err(error) = heartbeat.beat(now()).await {
+            if let Err(error) = heartbeat.keep_up(now()).await {
                 tracing::debug!(%error, "The collector's row could not be written now.");
             }
         }

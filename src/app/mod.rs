@@ -13,6 +13,7 @@ pub mod hold;
 pub mod prepare;
 pub mod heartbeat;
 pub mod closing;
+pub mod retention;
 pub mod operator;
 pub mod doctor;
 pub mod tasks;

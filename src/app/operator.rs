@@ -16,7 +16,7 @@ use crate::app::closing::{Closer, local as closing};
 use crate::app::database::Database;
 use crate::app::doctor::{self, Check, Subject};
 use crate::app::fatal::{CONFIG, DATABASE, FAILED, Fatal, TAKEN};
-use crate::app::{admin_socket, lock, prepare, serve};
+use crate::app::{admin_socket, lock, prepare, retention, serve};
 use crate::config::{Config, Role};
 use crate::model::{Day, now};
 use crate::server::state::State;
@@ -99,7 +99,8 @@ impl Serving {
             );
         }
         let say = |line: ProgressLine| interim.say(written(&Answered::Progress(line)));
-        say(ProgressLine::waiting());
+        let busy = self.closer.is_running();
+        say(if busy { ProgressLine::waiting() } else { ProgressLine::looking() });
         match self.closer.run(through, |progress| say(progress.into())).await {
             Ok(ran) => Answered::Done(Box::new(Reply {
                 closing: Some(Closing::of(&ran, through, now())),
@@ -214,7 +215,13 @@ impl Local {
         let subject = Subject { config: &self.config, database: Ok(&database), live: None };
         match (&request, &self.accounts) {
             (Request::Admin(_), Some(accounts)) => {
-                perform(request, accounts, &subject, &database).await
+                let mut reply = perform(request, accounts, &subject, &database).await?;
+                if let Some(admin) = reply.admin.as_mut()
+                    && self.config.clickhouse_url.is_none()
+                {
+                    retention::wait_gone(&database.store, admin).await;
+                }
+                Ok(reply)
             }
             _ => perform_without_accounts(request, &subject, &database).await,
         }
@@ -234,7 +241,8 @@ async fn open_accounts(config: &Config, database: &Database) -> Result<Accounts,
     make_ready(config, database).await?;
     let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
     sites.refresh().await.map_err(|error| Fatal::new(DATABASE, error))?;
-    Accounts::new(sites).map_err(|error| Fatal::new(FAILED, error))
+    let accounts = Accounts::new(sites).map_err(|error| Fatal::new(FAILED, error))?;
+    Ok(accounts.keeping(config.retention_months))
 }
 
 async fn migrate(config: &Config, database: &Database) -> Result<Vec<String>, Fatal> {

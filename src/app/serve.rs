@@ -21,7 +21,7 @@ use crate::app::database::Database;
 use crate::app::fatal::{CONFIG, FAILED, Fatal, TAKEN};
 use crate::app::hold::Hold;
 use crate::app::operator::Serving;
-use crate::app::{geo_file, heartbeat, lock, panic_hook, prepare, tasks};
+use crate::app::{geo_file, heartbeat, lock, panic_hook, prepare, retention, tasks};
 use crate::config::{self, Config};
 use crate::ingest::{self, Agents};
 use crate::keys::{self, Keys, KeysConfig};
@@ -73,6 +73,7 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
     let hold = Arc::new(Hold::new(stopping.clone()));
     let prepared = prepare::database(&mut tasks, &config, &state, &hold).await?;
     tasks::start(&mut tasks, &state);
+    retention::start(&mut tasks, &config, &state);
     let heartbeat = Arc::new(Heartbeat::new(state.store.clone(), state.spool.clone()));
     let delivery = start_delivery(&mut tasks, &state, &heartbeat, &stopping);
     let closer = Arc::new(Closer::new(
@@ -139,6 +140,7 @@ async fn open(
     let database = Arc::new(database);
     let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
     let accounts = Accounts::new(Arc::clone(&sites)).map_err(|error| Fatal::new(FAILED, error))?;
+    let accounts = accounts.keeping(config.retention_months);
     let state = Arc::new(State::new(Parts {
         settings: settings(config),
         metrics: Arc::clone(metrics),

@@ -1,4 +1,4 @@
-//! `migrate`, `close`, `site`, `account`, `key`, and `admin`, which runs several of them.
+//! `migrate`, `close`, `site`, `erase`, `account`, `key`, and `admin`, which runs several of them.
 
 use std::io::{BufRead as _, Read as _};
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use crate::app::fatal::{FAILED, Fatal, USAGE};
 use crate::app::operator::{Operator, Reply, Request, blocking};
 use crate::cli::args::{Own, Shape};
 use crate::cli::progress::Bar;
-use crate::cli::{complain, help, load, print, split};
+use crate::cli::{complain, erasing, help, load, print, split};
 use crate::model::Day;
 
 /// Bytes of a password on standard input.
@@ -114,7 +114,7 @@ fn show(reply: &Reply, json: bool) -> Result<ExitCode, Fatal> {
         };
     };
     if let Some(words) = admin.words() {
-        complain(words);
+        complain(&words);
     }
     let text = if json { admin.json() } else { admin.lines() };
     print(text.trim_end_matches('\n'))
@@ -149,6 +149,14 @@ fn job(
         )?;
         let through = own.value("through").map(date).transpose()?;
         return Ok((!own.help).then(|| finish(own, Request::Close { through })));
+    }
+    if command == "erase" {
+        let own = split(arguments, &erasing::ERASE)?;
+        if own.help {
+            return Ok(None);
+        }
+        let admin = erasing::erase(&own)?;
+        return Ok(Some(finish(own, Request::Admin(admin))));
     }
     let Some((verb, rest)) = arguments.split_first() else {
         return Err(Fatal::say(USAGE, format!("{command} what? headcount --help lists it")));
@@ -203,6 +211,7 @@ fn shape(command: &str, verb: &str) -> Result<(Shape, Build), Fatal> {
                 Ok(AdminCommand::SiteRemove { domain, yes: true })
             })
         }
+        ("site", "retention") => (erasing::RETENTION, |own, _| erasing::retention(own)),
         ("account", "add") => {
             (Shape { positional: EMAIL, valued: &["role"], switches: PASSWORD }, |own, read| {
                 Ok(AdminCommand::AccountAdd {
@@ -244,7 +253,7 @@ fn shape(command: &str, verb: &str) -> Result<(Shape, Build), Fatal> {
 
 fn unknown(command: &str, verb: &str) -> Fatal {
     let known = match command {
-        "site" => "add, list, remove",
+        "site" => "add, list, remove, retention",
         "account" => "add, password",
         "key" => "create, list, revoke",
         _ => return Fatal::say(USAGE, help::unknown(command)),

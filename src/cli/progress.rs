@@ -87,6 +87,6 @@ mod tests {
         assert_eq!(bar(&line(1, 3)), "2026-11-21  hits         [#######-----------------]  33 %");
         assert_eq!(bar(&line(9, 3)), "2026-11-21  hits         [########################] 100 %");
         assert_eq!(bar(&line(0, 0)), "2026-11-21  hits");
-        assert_eq!(bar(&ProgressLine::waiting()), "looking what is due");
+        assert_eq!(bar(&ProgressLine::looking()), "looking what is due");
     }
 }

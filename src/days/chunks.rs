@@ -15,6 +15,8 @@ pub(super) struct SiteRows {
     pub(super) engagements: u64,
     /// Rows other than engagement that have no token.
     pub(super) tokenless: u64,
+    /// Rows of the visitor with most of them.
+    pub(super) most: u64,
     /// Differs when other rows are there, even as many.
     pub(super) fingerprint: u64,
 }
@@ -34,6 +36,12 @@ pub(super) struct Chunk {
     pub(super) rows: u64,
     /// Whether rows without a token are to be taken with it.
     pub(super) tokenless: bool,
+    /// Whether a visitor of its sites has more than `heavy_above` rows.
+    pub(super) heavy: bool,
+    /// Most rows of a visitor that is taken together with others.
+    pub(super) heavy_above: u64,
+    /// Of a slice, the largest ordinal of its site before it; known when its turn comes.
+    pub(super) before: u64,
 }
 
 impl Chunk {
@@ -43,28 +51,34 @@ impl Chunk {
     }
 }
 
+/// A visitor with more than this part of a chunk's rows is heavy: it is taken by other means.
+const VISITORS_PER_CHUNK: u64 = 50;
+
 /// The chunks of `sites` (ordered by number), each of about `most` rows or fewer.
 pub(super) fn plan(sites: &[SiteRows], most: u64) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
+    let heavy_above = (most / VISITORS_PER_CHUNK).max(1);
     for site in sites {
         let rows = site.events + site.engagements;
         let tokenless = site.tokenless > 0;
+        let heavy = site.most > heavy_above;
         match chunks.last_mut() {
             Some(chunk) if !chunk.is_slice() && chunk.rows + rows <= most => {
                 chunk.high = site.site;
                 chunk.rows += rows;
                 chunk.tokenless |= tokenless;
+                chunk.heavy |= heavy;
             }
-            _ => chunks.extend(slices(site, rows.div_ceil(most.max(1)).max(1))),
+            _ => chunks.extend(slices(site, rows.div_ceil(most.max(1)).max(1), heavy_above)),
         }
     }
     chunks
 }
 
-fn slices(site: &SiteRows, count: u64) -> impl Iterator<Item = Chunk> {
+fn slices(site: &SiteRows, count: u64, heavy_above: u64) -> impl Iterator<Item = Chunk> {
     let rows = (site.events + site.engagements) / count;
     let width = u64::MAX / count;
-    let SiteRows { site, tokenless, .. } = *site;
+    let SiteRows { site, tokenless, most, .. } = *site;
     (0..count).map(move |number| Chunk {
         low: site,
         high: site,
@@ -72,6 +86,9 @@ fn slices(site: &SiteRows, count: u64) -> impl Iterator<Item = Chunk> {
         hash_high: if number + 1 == count { u64::MAX } else { width * (number + 1) - 1 },
         rows,
         tokenless: tokenless > 0 && number == 0,
+        heavy: most > heavy_above,
+        heavy_above,
+        before: 0,
     })
 }
 
@@ -94,7 +111,7 @@ mod tests {
     use super::*;
 
     fn site(site: u32, events: u64, tokenless: u64) -> SiteRows {
-        SiteRows { site, events, engagements: 0, tokenless, fingerprint: 0 }
+        SiteRows { site, events, engagements: 0, tokenless, most: 0, fingerprint: 0 }
     }
 
     #[test]
@@ -118,6 +135,17 @@ mod tests {
         let tokenless = slices.iter().filter(|slice| slice.tokenless).count();
         assert_eq!(tokenless, 1, "rows without a token are taken once");
         assert_eq!(chunks[5].low, 3, "nothing joins a slice");
+    }
+
+    #[test]
+    fn a_chunk_knows_whether_a_visitor_has_very_many_rows() {
+        let many = SiteRows { most: 3, ..site(2, 30, 0) };
+        let found = |most| -> Vec<bool> {
+            plan(&[site(1, 30, 0), many, site(9, 80, 0)], most).iter().map(|c| c.heavy).collect()
+        };
+        assert_eq!(found(100), [true, false]);
+        assert_eq!(found(149), [true]);
+        assert_eq!(found(150), [false]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::store::{Bounds, Param, Statement, Store};
 /// all its events.
 const VISITORS_AT_ONCE: u32 = 2_048;
 /// The same, where a row is an event.
-const ROWS_AT_ONCE: u32 = 32_768;
+const ROWS_AT_ONCE: u32 = 16_384;
 
 /// One call of a closing.
 pub(super) struct Closing<'a, W> {

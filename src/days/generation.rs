@@ -9,7 +9,7 @@ use crate::days::chunks::{self, Chunk, SiteRows};
 use crate::days::closing::{Closing, of_day};
 use crate::days::source::Source;
 use crate::days::state::number;
-use crate::days::{CloseError, Closed, Watch, hits, totals};
+use crate::days::{CloseError, Closed, Watch, heavy, hits, totals};
 use crate::store::{Param, Statement};
 
 impl<W: Watch> Closing<'_, W> {
@@ -61,9 +61,18 @@ impl<W: Watch> Closing<'_, W> {
         for chunk in chunks {
             self.go_on()?;
             self.progress(source.day, "hits", done_rows, all_rows);
-            self.run_visitors("hits", hits::visitors(source, generation, chunk)).await?;
+            let mut chunk = *chunk;
+            if chunk.is_slice() {
+                let found = self.rows("before", hits::before(source, generation, &chunk)).await?;
+                chunk.before = number(found.first().ok_or(CloseError::Shape)?, 0)?;
+            }
+            self.run_visitors("hits", hits::visitors(source, generation, &chunk)).await?;
+            if chunk.heavy {
+                self.go_on()?;
+                self.run("heavy", heavy::visitors(source, generation, &chunk)).await?;
+            }
             if chunk.tokenless {
-                self.run("hits", hits::tokenless(source, generation, chunk)).await?;
+                self.run("hits", hits::tokenless(source, generation, &chunk)).await?;
             }
             done_rows += chunk.rows;
         }
@@ -137,10 +146,11 @@ impl<W: Watch> Closing<'_, W> {
     /// Open rows by site.
     async fn sites(&self, source: &Source) -> Result<Vec<SiteRows>, CloseError> {
         let sql = format!(
-            "SELECT site, countIf(name != 'engagement'), countIf(name = 'engagement'), \
-             countIf(visitor = 0 AND name != 'engagement'), \
-             groupBitXor(sipHash64(spool, batch, position)) \
-             FROM open_events WHERE {} GROUP BY site ORDER BY site",
+            "SELECT site, sum(e), sum(g), sumIf(e, visitor = 0), maxIf(e + g, visitor != 0), \
+             groupBitXor(f) FROM (SELECT site, visitor, countIf(name != 'engagement') AS e, \
+             countIf(name = 'engagement') AS g, \
+             groupBitXor(sipHash64(spool, batch, position)) AS f \
+             FROM open_events WHERE {} GROUP BY site, visitor) GROUP BY site ORDER BY site",
             source.rows()
         );
         let statement = Statement { sql, params: source.params() };
@@ -151,7 +161,8 @@ impl<W: Watch> Closing<'_, W> {
                 events: number(row, 1)?,
                 engagements: number(row, 2)?,
                 tokenless: number(row, 3)?,
-                fingerprint: number(row, 4)?,
+                most: number(row, 4)?,
+                fingerprint: number(row, 5)?,
             })
         };
         found.iter().map(site).collect()

@@ -13,15 +13,18 @@
 //!    event of a group is the row with the bit "first of its path in the visit", and gets what was
 //!    engaged in that group.
 //! 4. Visits, then events, become rows.
+//!
+//! Visitors with so many events that their arrays would be too big (nobody's, a machine's) are left
+//! to [`crate::days::heavy`].
 
 use crate::days::chunks::Chunk;
 use crate::days::source::Source;
 use crate::store::{Param, Statement};
 
 /// Seconds between two events that still belong to one visit.
-const MAX_GAP_SECONDS: u32 = 1_800;
+pub(super) const MAX_GAP_SECONDS: u32 = 1_800;
 /// What `elapsed` is rounded down to, in seconds.
-const STEPS: &str =
+pub(super) const STEPS: &str =
     "[0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800]";
 
 /// What of an event is kept: first what orders it, then its own columns.
@@ -41,7 +44,7 @@ const OWN: [&str; 13] = [
     "currency",
 ];
 /// Columns that a visit takes from its first event.
-const TOUCH: [&str; 18] = [
+pub(super) const TOUCH: [&str; 18] = [
     "referrer",
     "source",
     "channel",
@@ -63,9 +66,9 @@ const TOUCH: [&str; 18] = [
 ];
 
 /// Columns of `hits` before those of [`TOUCH`], in the order of both statements here.
-const COLUMNS: &str = "site, day, gen, visitor, visit, hit, first, hour, start_hour, elapsed, \
-    name, by_key, hostname, path, props, revenue, currency, engaged_ms, scroll, entry_page, \
-    exit_page, duration, bounce, views";
+pub(super) const COLUMNS: &str = "site, day, gen, visitor, visit, hit, first, hour, start_hour, \
+    elapsed, name, by_key, hostname, path, props, revenue, currency, engaged_ms, scroll, \
+    entry_page, exit_page, duration, bounce, views";
 
 /// The value of a column in the tuple that the expression `event` gives.
 fn of(event: &str, column: &str) -> String {
@@ -74,8 +77,7 @@ fn of(event: &str, column: &str) -> String {
     format!("tupleElement({event}, {place})")
 }
 
-/// Fills in the visitors of a chunk. Ordinals go on behind the largest of the site in this
-/// generation and in those that it adds to.
+/// Fills in the visitors of a chunk, but for the heavy ones.
 pub(super) fn visitors(source: &Source, generation: u32, chunk: &Chunk) -> Statement {
     let touch = TOUCH.join(", ");
     let sql = format!(
@@ -106,15 +108,16 @@ pub(super) fn tokenless(source: &Source, generation: u32, chunk: &Chunk) -> Stat
     let touch = TOUCH.join(", ");
     let sql = format!(
         "INSERT INTO hits ({COLUMNS}, {touch}) SELECT site, {{day:Date}}, {{gen:UInt32}}, 0, 0, 0, \
-         0, hour, hour, 0, name, by_key, hostname, path, props, revenue, currency, 0, 0, '', '', 0, \
-         0, 0, {touch} FROM open_events WHERE {} AND site BETWEEN {{low:UInt32}} AND \
+         0, hour, hour, 0, name, by_key, hostname, path, props, revenue, currency, 0, 0, '', '', \
+         0, 0, 0, {touch} FROM open_events WHERE {} AND site BETWEEN {{low:UInt32}} AND \
          {{high:UInt32}} AND visitor = 0 AND name != 'engagement'",
         source.rows(),
     );
     Statement { sql, params: params(source, generation, chunk) }
 }
 
-fn params(source: &Source, generation: u32, chunk: &Chunk) -> Vec<(String, Param)> {
+/// The values of all statements that fill `hits`.
+pub(super) fn params(source: &Source, generation: u32, chunk: &Chunk) -> Vec<(String, Param)> {
     let mut params = source.params();
     let numbers = [
         ("gen", u64::from(generation)),
@@ -122,6 +125,8 @@ fn params(source: &Source, generation: u32, chunk: &Chunk) -> Vec<(String, Param
         ("high", u64::from(chunk.high)),
         ("hash_low", chunk.hash_low),
         ("hash_high", chunk.hash_high),
+        ("before", chunk.before),
+        ("heavy_above", chunk.heavy_above),
     ];
     params.extend(numbers.map(|(name, value)| (name.to_owned(), Param::U64(value))));
     params
@@ -226,30 +231,68 @@ fn shares() -> String {
 /// One row a visitor: site, ordinal, its events in order, its engagement rows.
 fn one_row_a_visitor(source: &Source, chunk: &Chunk) -> String {
     let tuple = [OWN.as_slice(), TOUCH.as_slice()].concat().join(", ");
-    let rows = format!(
-        "{} AND site BETWEEN {{low:UInt32}} AND {{high:UInt32}} AND visitor != 0{}",
-        source.rows(),
-        if chunk.is_slice() {
-            format!(" AND {} BETWEEN {{hash_low:UInt64}} AND {{hash_high:UInt64}}", source.hash())
-        } else {
-            String::new()
-        }
-    );
+    let rows = rows(source, chunk);
+    let heavy = if chunk.heavy { format!(" AND NOT {}", is_heavy(&rows)) } else { String::new() };
     format!(
         "SELECT site, ordinal, events, engaged FROM (SELECT site, visitor, \
          arraySort(y -> (y.1, y.2, y.3, y.4), groupArrayIf(tuple({tuple}), \
          name != 'engagement')) AS events, \
          groupArrayIf(tuple(toUnixTimestamp(ts), path, engaged_ms, \
          if(scroll = 255, 0, scroll)), name = 'engagement') AS engaged \
-         FROM open_events WHERE {rows} GROUP BY site, visitor) AS a \
-         ANY INNER JOIN (SELECT site, visitor, toUInt32(before + rank) AS ordinal \
-         FROM (SELECT site, visitor, row_number() OVER (PARTITION BY site ORDER BY hash, visitor) \
-         AS rank FROM (SELECT site, visitor, {hash} AS hash FROM open_events WHERE {rows} AND \
-         name != 'engagement' GROUP BY site, visitor)) AS c \
-         LEFT ANY JOIN (SELECT site, max(visitor) AS before FROM hits WHERE day = {{day:Date}} \
-         AND site BETWEEN {{low:UInt32}} AND {{high:UInt32}} AND (gen = {{gen:UInt32}} OR \
-         has({{gens:Array(UInt32)}}, gen)) GROUP BY site) AS d USING (site)) AS o \
-         USING (site, visitor)",
-        hash = source.hash(),
+         FROM open_events WHERE {rows}{heavy} GROUP BY site, visitor) AS a \
+         ANY INNER JOIN ({}) AS o USING (site, visitor)",
+        ordinals(source, chunk),
     )
+}
+
+/// A condition on rows of `open_events`: those of the visitors of a chunk.
+pub(super) fn rows(source: &Source, chunk: &Chunk) -> String {
+    let mut rows = source.rows();
+    rows.push_str(" AND site BETWEEN {low:UInt32} AND {high:UInt32} AND visitor != 0");
+    if chunk.is_slice() {
+        rows.push_str(" AND ");
+        rows.push_str(source.hash());
+        rows.push_str(" BETWEEN {hash_low:UInt64} AND {hash_high:UInt64}");
+    }
+    rows
+}
+
+/// A condition on such rows: those of visitors with too many of them.
+pub(super) fn is_heavy(rows: &str) -> String {
+    format!(
+        "(site, visitor) IN (SELECT site, visitor FROM open_events WHERE {rows} \
+         GROUP BY site, visitor HAVING count() > {{heavy_above:UInt64}})"
+    )
+}
+
+/// `site, visitor, ordinal` of every visitor of a chunk with an event other than engagement: its
+/// rank by the keyed hash, behind the visitors of lower slices and of the generations that are
+/// added to.
+pub(super) fn ordinals(source: &Source, chunk: &Chunk) -> String {
+    let ranks = format!(
+        "SELECT site, visitor, \
+         row_number() OVER (PARTITION BY site ORDER BY hash, visitor) AS rank FROM \
+         (SELECT site, visitor, {} AS hash FROM open_events WHERE {} AND \
+         name != 'engagement' GROUP BY site, visitor)",
+        source.hash(),
+        rows(source, chunk),
+    );
+    if chunk.is_slice() || !source.addition {
+        return format!(
+            "SELECT site, visitor, toUInt32({{before:UInt64}} + rank) AS ordinal FROM ({ranks})"
+        );
+    }
+    format!(
+        "SELECT site, visitor, toUInt32(before + rank) AS ordinal FROM ({ranks}) AS c \
+         LEFT ANY JOIN (SELECT site, max(visitor) AS before FROM hits WHERE day = {{day:Date}} AND \
+         site BETWEEN {{low:UInt32}} AND {{high:UInt32}} AND has({{gens:Array(UInt32)}}, gen) \
+         GROUP BY site) AS d USING (site)"
+    )
+}
+
+/// The largest ordinal of a slice's site so far, in this generation and in those it adds to.
+pub(super) fn before(source: &Source, generation: u32, chunk: &Chunk) -> Statement {
+    let sql = "SELECT max(visitor) FROM hits WHERE day = {day:Date} AND site = {low:UInt32} AND \
+        (gen = {gen:UInt32} OR has({gens:Array(UInt32)}, gen))";
+    Statement { sql: sql.to_owned(), params: params(source, generation, chunk) }
 }

@@ -58,11 +58,12 @@ impl Source {
     }
 }
 
-/// Rows of a batch that no published generation of `{day:Date}` has taken. `reach` is the last batch
-/// of all runs that begin no later, so runs of several generations may overlap.
+/// Rows of a batch that no published generation of `{day:Date}` has taken. `reach` is the last
+/// batch of all runs that begin no later, so runs of several generations may overlap.
 pub(super) const NOT_TAKEN: &str = "(spool, batch) NOT IN (SELECT spool, batch FROM \
     (SELECT DISTINCT spool, batch FROM open_events WHERE day = {day:Date}) AS known \
-    ASOF INNER JOIN (SELECT spool, first, max(last) OVER (PARTITION BY spool ORDER BY first) AS reach \
+    ASOF INNER JOIN (SELECT spool, first, \
+    max(last) OVER (PARTITION BY spool ORDER BY first) AS reach \
     FROM closed_batches WHERE day = {day:Date} AND gen IN \
     (SELECT gen FROM closed_days WHERE day = {day:Date})) AS taken \
     ON known.spool = taken.spool AND known.batch >= taken.first WHERE batch <= reach)";

@@ -96,8 +96,9 @@ impl State {
 pub(super) async fn read(store: &Store) -> Result<State, CloseError> {
     let mut state = State::default();
     // Open rows first: a day that is published in between is then seen with both.
-    let parts = "SELECT toUInt16(toDate(partition)), sum(rows) FROM system.parts WHERE active AND \
-        database = currentDatabase() AND table = 'open_events' GROUP BY partition";
+    let parts = "SELECT toUInt16(toDate(partition)), sum(rows) FROM system.parts WHERE \
+        active AND rows > 0 AND database = currentDatabase() AND table = 'open_events' \
+        GROUP BY partition";
     for row in rows(store, parts).await? {
         state.open.insert(Day(number(&row, 0)?), number(&row, 1)?);
     }

@@ -83,6 +83,19 @@ impl Cache {
         found
     }
 
+    /// What is kept under `key`, or what `make` gives, which is kept; of several who ask at once
+    /// only one makes it.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub async fn shared<E>(
+        &self,
+        key: CacheKey,
+        make: impl Future<Output = Result<Bytes, E>>,
+    ) -> Result<Bytes, E> {
+        self.shelf.get_or_insert_async(&key, make).await
+    }
+
     /// Keeps an answer; one above 1 MiB is not kept.
     pub fn insert(&self, key: CacheKey, answer: Bytes) {
         if answer.len() <= ANSWER_BYTES_MAX {

@@ -76,6 +76,7 @@ mod generations;
 mod query;
 mod range;
 mod response;
+mod sizes;
 mod source;
 mod sql;
 mod threshold;
@@ -91,6 +92,7 @@ use crate::report::cache::CacheKey;
 use crate::report::query::Dimension;
 use crate::report::query::Metric;
 use crate::report::query::Query;
+use crate::report::sizes::Sizes;
 use crate::report::threshold::Answer;
 use crate::report::threshold::Guard;
 use crate::report::threshold::Hiding;
@@ -164,9 +166,9 @@ pub async fn run(
     if let Some(answer) = key.as_ref().and_then(|key| cache.get(key)) {
         return Ok(answer);
     }
-    let released = release(&query, &Guard::new(threshold, &query), reader).await?;
+    let released = release(&query, &Guard::new(threshold, &query), reader, cache).await?;
     let compared = match &before {
-        Some(before) => Some(release(before, &Guard::new(threshold, before), reader).await?),
+        Some(before) => Some(release(before, &Guard::new(threshold, before), reader, cache).await?),
         None => None,
     };
     let compared = before.as_ref().zip(compared.as_ref());
@@ -236,12 +238,14 @@ async fn release(
     query: &Query,
     guard: &Guard,
     reader: &impl Reader,
+    cache: &Cache,
 ) -> Result<Released<Answer>, ReportError> {
     let mut hiding = guard.open(query);
     if guard.needs_sets() {
-        let days = read(reader, sql::sets(query), sets_of).await?;
+        let sizes = Sizes { reader, cache, query };
+        let days = read(&sizes, sql::sets(query), sets_of).await?;
         let rare = match sql::named_values(query, guard.k()) {
-            Some(statement) => rare(query, &read(reader, statement, pair_of).await?),
+            Some(statement) => rare(query, &read(&sizes, statement, pair_of).await?),
             None => None,
         };
         hiding = match guard.judge(query, &days, rare) {

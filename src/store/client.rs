@@ -36,6 +36,8 @@ pub(super) struct Clients {
     pub(super) read: Client,
     pub(super) settings: Client,
     pub(super) schema: Client,
+    /// Held while rows are deleted: one deletion at a time.
+    pub(super) erasing: tokio::sync::Mutex<()>,
 }
 
 impl Clients {
@@ -53,6 +55,7 @@ impl Clients {
             settings: client(access.settings),
             schema: client(access.schema),
             database: access.database,
+            erasing: tokio::sync::Mutex::default(),
         }
     }
 

@@ -13,13 +13,14 @@ const DROP_LIMIT: Duration = Duration::from_secs(600);
 const NO_SUCH_PART: u32 = 232;
 
 impl Store {
-    /// Names of the parts of `open_events` that hold `day`.
+    /// Names of the parts of `open_events` that hold rows of `day`, deleted ones included.
     ///
     /// # Errors
     /// When the database refuses or cannot be reached.
     pub async fn open_parts(&self, day: Day) -> Result<Vec<String>, StoreError> {
-        let text = "SELECT name FROM system.parts WHERE active AND database = currentDatabase() \
-            AND table = 'open_events' AND toDate(partition) = {day:Date} ORDER BY name";
+        let text = "SELECT name FROM system.parts WHERE active AND rows > 0 AND \
+            database = currentDatabase() AND table = 'open_events' AND \
+            toDate(partition) = {day:Date} ORDER BY name";
         let query = self.clients.schema.query_raw(text).param("day", day.to_string());
         rows::<String>(query).await
     }

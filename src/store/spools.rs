@@ -14,8 +14,11 @@ use crate::store::Store;
 use crate::store::client::{rows, within};
 use crate::store::error::StoreError;
 
-/// How often a collector writes its row.
-pub const BEAT_EVERY: Duration = Duration::from_secs(10);
+/// How often a collector looks whether its row still holds.
+pub const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// A row that still holds is written again after so many seconds: each writing costs the embedded
+/// engine about 20 ms of processor time.
+const AGAIN_AFTER: u32 = 60;
 /// A collector that was not seen for this long is not waited for, seconds.
 pub const SILENT_AFTER: u32 = 72 * 3600;
 /// The day that says: nothing is left here. The last one that a `Date` can hold.
@@ -71,6 +74,19 @@ struct Written {
     version: u64,
     /// What an earlier run said last: holds for whatever it left.
     left: Option<Day>,
+    /// What this run said last, and when.
+    said: Option<(Day, u32)>,
+}
+
+/// Why a row is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// It is time to look.
+    Look,
+    /// Somebody wants it to be as new as can be.
+    Now,
+    /// The collector stops.
+    Stop,
 }
 
 impl Heartbeat {
@@ -85,7 +101,15 @@ impl Heartbeat {
     /// # Errors
     /// When the database refuses or cannot be reached.
     pub async fn beat(&self, now: u32) -> Result<(), StoreError> {
-        self.say(now, false).await
+        self.say(now, Occasion::Now).await
+    }
+
+    /// The same, unless it said so within the last minute.
+    ///
+    /// # Errors
+    /// When the database refuses or cannot be reached.
+    pub async fn keep_up(&self, now: u32) -> Result<(), StoreError> {
+        self.say(now, Occasion::Look).await
     }
 
     /// The last word of a stop: as [`beat`](Self::beat), but when everything is delivered, that
@@ -94,27 +118,32 @@ impl Heartbeat {
     /// # Errors
     /// When the database refuses or cannot be reached.
     pub async fn farewell(&self, now: u32) -> Result<(), StoreError> {
-        self.say(now, true).await
+        self.say(now, Occasion::Stop).await
     }
 
     /// One word at a time, so that the later one has the higher version.
-    async fn say(&self, now: u32, last: bool) -> Result<(), StoreError> {
+    async fn say(&self, now: u32, occasion: Occasion) -> Result<(), StoreError> {
         let mut written = self.written.lock().await;
-        let Written { version, left } = match *written {
+        let Written { version, left, said } = match *written {
             Some(written) => written,
             None => self.look().await?,
         };
         // Looked at after the table was read: what came meanwhile counts.
         let backlog = self.spool.backlog();
-        let oldest = if last && backlog.is_empty() {
+        let oldest = if occasion == Occasion::Stop && backlog.is_empty() {
             NOTHING_HERE
         } else {
             oldest_open_day(backlog, left, now)
         };
+        if occasion == Occasion::Look && still_holds(said, oldest, now) {
+            return Ok(());
+        }
         let version = version + 1;
         // Kept before the answer is known: a version is not used twice.
-        *written = Some(Written { version, left });
-        self.write(oldest, now, version).await
+        *written = Some(Written { version, left, said: None });
+        self.write(oldest, now, version).await?;
+        *written = Some(Written { version, left, said: Some((oldest, now)) });
+        Ok(())
     }
 
     async fn look(&self) -> Result<Written, StoreError> {
@@ -125,6 +154,7 @@ impl Heartbeat {
         Ok(Written {
             version: found.map_or(0, |row| row.version),
             left: found.map(|row| row.oldest_open_day()).filter(|day| *day != NOTHING_HERE),
+            said: None,
         })
     }
 
@@ -155,6 +185,13 @@ impl Store {
         let text = "SELECT spool, oldest_open_day, seen, version FROM spools FINAL ORDER BY spool";
         rows::<SpoolRow>(self.clients.settings.query_raw(text)).await
     }
+}
+
+/// Whether what was said last need not be said again.
+fn still_holds(said: Option<(Day, u32)>, oldest: Day, now: u32) -> bool {
+    said.is_some_and(|(day, at)| {
+        day == oldest && now.checked_sub(at).is_some_and(|age| age < AGAIN_AFTER)
+    })
 }
 
 /// The oldest day that an undelivered event can have.
@@ -210,6 +247,17 @@ mod tests {
         assert_eq!(at(NOW, None, Some(NOW), Some("2093-06-12")), "2093-06-12");
         assert_eq!(at(NOW, Some(NOW), Some(NOW - 9 * 86_400), Some("2093-06-12")), "2093-06-07");
         assert_eq!(at(NOW, None, Some(NOW), None), "1970-01-01", "nobody ever said");
+    }
+
+    #[test]
+    fn the_same_is_said_again_once_a_minute_and_another_day_at_once() {
+        let today = day("2093-06-16");
+        let said = Some((today, NOW));
+        assert!(still_holds(said, today, NOW + 59));
+        assert!(!still_holds(said, today, NOW + 60));
+        assert!(!still_holds(said, day("2093-06-15"), NOW + 1));
+        assert!(!still_holds(said, today, NOW - 1), "the clock went back");
+        assert!(!still_holds(None, today, NOW));
     }
 
     #[test]

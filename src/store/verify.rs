@@ -1,9 +1,9 @@
 //! What is known of a batch in the database: which of its groups are there.
 //!
 //! A group (one table, one day) is inserted as one block into one partition, so it is there whole
-//! or not at all. A group that a closing has taken in counts as there, once that closing is published:
-//! a closing writes down its batches before it publishes, and drops open rows only afterwards, so
-//! what an unpublished one wrote down says nothing.
+//! or not at all. A group that a closing has taken in counts as there, once that closing is
+//! published: a closing writes down its batches before it publishes, and drops open rows only
+//! afterwards, so what an unpublished one wrote down says nothing.
 
 use crate::model::Day;
 use crate::store::Store;

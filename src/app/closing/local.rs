@@ -50,7 +50,7 @@ pub async fn close(
     } else {
         prepare::lease(&mut tasks, config, store, &hold).await?;
     }
-    tell(ProgressLine::waiting());
+    tell(ProgressLine::looking());
     let closer = Closer::new(
         store.clone(),
         metrics,
@@ -64,7 +64,7 @@ pub async fn close(
         prepare::give_back(config, store).await;
     }
     let ran = ran.map_err(|error| match error {
-        RunError::NotHeld => Fatal::say(FAILED, "stopped before anything was closed"),
+        RunError::NotHeld => Fatal::say(FAILED, "stopped before everything was closed"),
         RunError::Close(error) => Fatal::say(FAILED, error.to_string()),
     })?;
     Ok(Closing::of(&ran, through, now()))

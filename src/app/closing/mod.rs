@@ -72,10 +72,16 @@ impl Closer {
         Self { store, metrics, hold, heartbeat, memory_bytes, running: Mutex::new(()) }
     }
 
+    /// Whether a run is under way.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running.try_lock().is_err()
+    }
+
     /// Ends the statement of a run that is under way: the process stops, and nothing is held any
     /// more. What was published stays, the rest is done by the next run.
     pub async fn cut_short(&self) {
-        if self.running.try_lock().is_ok() {
+        if !self.is_running() {
             return;
         }
         match tokio::time::timeout(CUT_TIME, self.store.stop_closing()).await {
@@ -107,12 +113,18 @@ impl Closer {
         let options = Options { memory_bytes: self.memory_bytes, through };
         let done = days::close_due(&self.store, now(), &options, &watching).await;
         let ended = Instant::now();
-        let closed = done?;
+        // A statement that was ended because the process stops is no failure.
+        let closed = done.map_err(|error| self.unless_stopped(error))?;
         self.count(&closed, &watching.begun.into_inner().unwrap_or_default(), ended);
-        let status = days::status(&self.store, now()).await?;
+        let status = days::status(&self.store, now()).await;
+        let status = status.map_err(|error| self.unless_stopped(error))?;
         let spools = self.store.spools().await.map_err(CloseError::from)?;
         self.show(&status, &spools);
         Ok(Ran { closed, cut_short: !self.hold.is_held(), status, spools })
+    }
+
+    fn unless_stopped(&self, error: CloseError) -> RunError {
+        if self.hold.is_held() { RunError::Close(error) } else { RunError::NotHeld }
     }
 
     fn count(&self, closed: &[Closed], begun: &[(Day, Instant)], ended: Instant) {
@@ -150,10 +162,7 @@ pub fn start(tasks: &mut JoinSet<()>, closer: &Arc<Closer>) {
         let mut warned = None;
         loop {
             if closer.hold.is_held() {
-                let ran = closer.run(None, |_| {}).await;
-                if closer.hold.is_held() {
-                    report(ran, &mut warned);
-                }
+                report(closer.run(None, |_| {}).await, &mut warned);
             }
             tokio::time::sleep(EVERY).await;
         }

@@ -57,10 +57,17 @@ pub struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// Before the first day: another run may be under way.
+    /// Before the first day.
+    #[must_use]
+    pub fn looking() -> Self {
+        Self { day: String::new(), step: "looking what is due".to_owned(), done: 0, all: 0 }
+    }
+
+    /// Before the first day, while another run is under way.
     #[must_use]
     pub fn waiting() -> Self {
-        Self { day: String::new(), step: "looking what is due".to_owned(), done: 0, all: 0 }
+        let step = "waiting for the closing that is under way".to_owned();
+        Self { day: String::new(), step, done: 0, all: 0 }
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! A column named here is an identifier of SQL and never comes from a request.
 
+use crate::model::label::DIRECT;
+use crate::model::label::NOT_SET;
+
 /// What a report is broken down by, or filtered on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dimension {
@@ -94,7 +97,6 @@ struct Entry {
     protected: bool,
 }
 
-const NOT_SET: &str = "(not set)";
 /// What stands before the name of a property.
 pub(super) const PROP_PREFIX: &str = "event:props:";
 
@@ -107,7 +109,7 @@ const TABLE: [Entry; 28] = [
     entry(Dimension::Page, "event:page", Scope::Event, "path", NOT_SET),
     entry(Dimension::Name, "event:name", Scope::Event, "name", NOT_SET),
     entry(Dimension::Hostname, "event:hostname", Scope::Event, "hostname", NOT_SET),
-    visit(Dimension::Source, "visit:source", "source", "Direct / None"),
+    visit(Dimension::Source, "visit:source", "source", DIRECT),
     visit(Dimension::Referrer, "visit:referrer", "referrer", NOT_SET),
     visit(Dimension::Channel, "visit:channel", "channel", NOT_SET),
     visit(Dimension::UtmSource, "visit:utm_source", "utm_source", NOT_SET),

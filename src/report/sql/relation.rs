@@ -118,8 +118,9 @@ fn totals(query: &Query, shape: &Shape<'_>, dim: &str, gens: &str) -> String {
     let mut conditions = vec![format!("dim = '{dim}'")];
     let mut list = String::new();
     if let [dimension] = shape.dimensions {
+        // The engine may look at values of other dimensions before it leaves them out.
         let value = if dimension.scope() == Scope::Hour {
-            expression::hour("toUInt8(value)")
+            expression::hour("toUInt8OrZero(value)")
         } else {
             expression::shown(*dimension, "value")
         };

@@ -4,6 +4,7 @@
 //! stop a closing between two of its steps and to cut a day into many chunks. What is expected is
 //! counted by `recount`, which knows nothing of the closing.
 
+mod erased;
 mod late;
 mod raw;
 mod recount;
@@ -254,6 +255,22 @@ fn a_site_in_slices_is_closed_as_in_one_piece() {
     assert_numbered(&ordinals);
     let detailed = place.value("SELECT groupUniqArray(site) FROM totals WHERE dim = 'screen'");
     assert_eq!(detailed, "[4]");
+}
+
+#[test]
+fn visitors_of_very_many_events_are_counted_like_others() {
+    let place = Place::new();
+    let mut maker = Maker::new(DAY, start(), 7);
+    let mut rows = [maker.site(3, 100), maker.site(4, 20)].concat();
+    maker.store(&place.engine(), &mut rows, 7, 1);
+    // A fiftieth of a chunk is too many: five events of one visitor here, one in the second try.
+    for chunk_rows in [250, 80] {
+        let closed = place.close_with(closable(), chunk_rows, &steps(u32::MAX));
+        let closed = closed.expect("the day can be closed");
+        let ordinals = assert_closed(&place, closed[0].gen_number, &rows);
+        assert_numbered(&ordinals);
+        place.change("ALTER TABLE closed_days DELETE WHERE 1 SETTINGS mutations_sync = 2");
+    }
 }
 
 #[test]
