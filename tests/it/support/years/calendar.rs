@@ -1,7 +1,7 @@
 //! The days of the story in the calendar of each of forty zones.
 
 use headcount::model::Day;
-use headcount::model::day::zone;
+use headcount::model::day::{locate, zone};
 use jiff::civil::Date;
 
 use crate::support::years::table::Dimension;
@@ -110,6 +110,22 @@ pub(crate) fn monday(day: i32) -> Date {
 /// The first of the month of day number `day`.
 pub(crate) fn first_of_month(day: i32) -> Date {
     date(day).first_of_month()
+}
+
+/// First and last day of the range called `range`, in the zone of that name at `clock`.
+pub(crate) fn range(range: &str, name: &str, clock: u32) -> (i32, i32) {
+    let today = locate(clock, &zone(name).expect("a known zone")).day.date();
+    let first = today.first_of_month();
+    let day = |date: Date| number(date);
+    match range {
+        "day" => (day(today), day(today)),
+        "7d" => (day(today) - 7, day(today) - 1),
+        "28d" => (day(today) - 28, day(today) - 1),
+        "month" => (day(first), day(today)),
+        "6mo" => (day(first.saturating_sub(jiff::Span::new().months(6))), day(first) - 1),
+        "year" => (day(today.first_of_year()), day(today)),
+        other => panic!("no range is called {other}"),
+    }
 }
 
 /// Every label of a time from day number `from` to `to`; of hours as many as begin in each day.

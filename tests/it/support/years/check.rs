@@ -1,7 +1,10 @@
 //! Compares answers of the program with what they must be, and gathers every difference.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
+use crate::support::http::Answer;
 use crate::support::report::Reports;
 use crate::support::years::answer::{self, Answered};
 use crate::support::years::calendar::{ZONES, labels};
@@ -20,6 +23,8 @@ pub(crate) struct Found {
     pub(crate) withheld: usize,
     pub(crate) others: usize,
     pub(crate) faults: Vec<String>,
+    /// How long the slowest answer took, and to what.
+    pub(crate) slowest: (Duration, String),
 }
 
 impl Found {
@@ -30,27 +35,37 @@ impl Found {
         self.withheld += other.withheld;
         self.others += other.others;
         self.faults.extend(other.faults);
+        self.slowest = std::mem::take(&mut self.slowest).max(other.slowest);
     }
 
-    /// Ends the test when there was a difference.
-    pub(crate) fn assert_none(&self, phase: &str) {
-        let told: Vec<&str> = self.faults.iter().take(TOLD).map(String::as_str).collect();
-        assert!(
-            self.faults.is_empty(),
-            "{phase}: {} of {} questions differ\n{}",
-            self.faults.len(),
-            self.questions,
-            told.join("\n\n")
-        );
+    /// Sends a question and takes the time.
+    pub(crate) fn ask(&mut self, reports: &mut Reports, body: &Value) -> Answer {
+        self.questions += 1;
+        let begun = Instant::now();
+        let answer = reports.ask(body.clone());
+        let took = begun.elapsed();
+        if took > self.slowest.0 {
+            self.slowest = (took, body.to_string());
+        }
+        answer
+    }
+
+    /// Tells the differences, the first ones in full.
+    pub(crate) fn tell(&self, phase: &str) {
+        for fault in self.faults.iter().take(TOLD) {
+            println!("DIFFERENCE, {phase}: {fault}\n");
+        }
+        if !self.faults.is_empty() {
+            println!("{phase}: {} of {} differ", self.faults.len(), self.questions);
+        }
     }
 }
 
 /// Asks `asked` and compares every row of the answer.
 pub(crate) fn equal(reports: &mut Reports, table: &Table, asked: &Question, found: &mut Found) {
     let all = answer::all(table, asked);
-    found.questions += 1;
     let body = asked.json();
-    let answer = reports.ask(body.clone());
+    let answer = found.ask(reports, &body);
     if answer.status != 200 {
         found.faults.push(format!("{body}\n  {} {}", answer.status, answer.text()));
         return;

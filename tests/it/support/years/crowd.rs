@@ -132,8 +132,8 @@ impl Crowd {
 
     fn visitor(&mut self) -> Visitor {
         let mut texts = [0; TEXTS];
-        for column in 0..TEXTS {
-            texts[column] = self.text(column);
+        for (column, text) in texts.iter_mut().enumerate() {
+            *text = self.text(column);
         }
         let token = if self.below(25) == 0 { 0 } else { self.random.bits() | 1 };
         Visitor { token, by_key: self.below(16) == 0, texts, last_path: texts[PATH] }
@@ -180,7 +180,7 @@ impl Crowd {
         let interactive = !is_engagement && self.below(5) > 0;
         let by_key = visitor.by_key || self.below(25) == 0;
         let props = self.props(is_engagement);
-        let revenue = if self.below(50) == 0 { 1 + self.below(90_000) as i64 } else { 0 };
+        let revenue = if self.below(50) == 0 { 1 + i64::from(n32(self.below(90_000))) } else { 0 };
         let (spool, batch, position, arrival) = self.delivery(ts);
         let site = u8::try_from(site).expect("few sites");
         let hour = calendar.hour(day, ts);

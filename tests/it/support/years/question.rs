@@ -42,6 +42,8 @@ pub(crate) struct Question {
     pub(crate) filters: Vec<Tree>,
     /// First and last day, by number.
     pub(crate) days: (i32, i32),
+    /// What the days are called in the question, if not by their dates.
+    pub(crate) range: Option<&'static str>,
     /// What is said about the order, and whether it is downwards.
     pub(crate) order: Vec<(By, bool)>,
     pub(crate) page: Option<(usize, usize)>,
@@ -61,9 +63,21 @@ impl Question {
             dimensions: dimensions.to_vec(),
             filters: Vec::new(),
             days: (0, i32::try_from(DAYS).expect("a few days") - 1),
+            range: None,
             order: Vec::new(),
             page: None,
         }
+    }
+
+    /// About few visitors: one day, all rows.
+    pub(crate) fn narrow(random: &mut Random, site: usize) -> Self {
+        let mut asked = Self::random(random, site).unpaged();
+        let day = i32::try_from(random.below(DAYS as u64)).expect("a few days");
+        asked.days = (day, day);
+        if asked.filters.is_empty() {
+            asked.filters.push(Tree::Leaf(leaf(random)));
+        }
+        asked
     }
 
     /// Anything at all about `site`.
@@ -99,9 +113,10 @@ impl Question {
     /// The body of the request, without the site.
     pub(crate) fn json(&self) -> Value {
         let names: Vec<String> = self.dimensions.iter().map(|one| one.name()).collect();
+        let days = || json!([date(self.days.0).to_string(), date(self.days.1).to_string()]);
         let mut body = json!({
             "metrics": self.metrics,
-            "date_range": [date(self.days.0).to_string(), date(self.days.1).to_string()],
+            "date_range": self.range.map_or_else(days, Value::from),
             "dimensions": names,
             "include": {"total_rows": true},
         });
