@@ -15,6 +15,10 @@ use crate::support::years::{n32, place};
 /// Seconds between two events of a visitor.
 const GAPS: [u32; 16] =
     [0, 0, 0, 1, 2, 7, 30, 60, 95, 600, 1_799, 1_800, 1_801, 1_801, 5_400, 9_000];
+/// The same of a machine that floods a site.
+const FLOOD_GAPS: [u32; 6] = [0, 0, 1, 2, 5, 9];
+/// Days on which the biggest site is flooded, and by how many events of one visitor.
+const FLOODS: ([usize; 2], usize) = ([3, 8], 11_000);
 /// Share of the biggest site, of a hundred.
 const BIGGEST_PERCENT: u64 = 35;
 /// Seconds that one spool gathers into one batch.
@@ -112,6 +116,9 @@ impl Crowd {
     fn day(&mut self, site: usize, day: usize, end: usize) {
         let calendar = self.calendars[site].clone();
         let (start, after) = (calendar.starts[day], calendar.starts[day + 1]);
+        if site == 0 && FLOODS.0.contains(&day) && end - self.events.len() > FLOODS.1 {
+            self.flood(&calendar, day);
+        }
         while self.events.len() < end {
             let mut ts = match self.below(100) {
                 0 => start,
@@ -127,6 +134,18 @@ impl Crowd {
                 self.event(&calendar, site, day, ts, &mut visitor, lone);
                 ts += self.random.pick(&GAPS);
             }
+        }
+    }
+
+    /// Very many events of one visitor, in several visits.
+    fn flood(&mut self, calendar: &Calendar, day: usize) {
+        let (mut ts, after) = (calendar.starts[day], calendar.starts[day + 1]);
+        let mut visitor = self.visitor();
+        visitor.token |= 1;
+        for _ in 0..FLOODS.1 {
+            assert!(ts < after, "a flood fits into its day");
+            self.event(calendar, 0, day, ts, &mut visitor, false);
+            ts += if self.below(1_000) == 0 { 1_801 } else { *self.random.pick(&FLOOD_GAPS) };
         }
     }
 

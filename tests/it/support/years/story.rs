@@ -98,6 +98,8 @@ impl Story {
         let day = date(i32::try_from(through).expect("a few days")).to_string();
         let said = self.program().run(&["close", "--through", &day]).expect_ok("close");
         self.tell(&format!("closed through {day}:\n{said}"));
+        let days = self.program().clickhouse().value("SELECT uniqExact(day) FROM closed_days");
+        assert_eq!(days, (through + 1).to_string(), "days that are closed");
         said.lines().map(closed).collect()
     }
 
@@ -151,6 +153,13 @@ impl Story {
         found.tell(phase);
         let mut faults = self.faults.lock().expect("no panic");
         *faults += found.faults.len();
+    }
+
+    /// Open rows from the first day to day number `to`.
+    pub(crate) fn open_rows(&self, to: usize) -> String {
+        let last = date(i32::try_from(to).expect("a few days"));
+        let sql = format!("SELECT count() FROM open_events WHERE day <= '{last}'");
+        self.program().clickhouse().value(&sql)
     }
 
     /// Ends the test; fails when there was a difference.
