@@ -5,6 +5,9 @@
 import preact from "@preact/preset-vite";
 import { defineConfig } from "vite";
 
+/** Fetched when they are opened; everything else is one file, which packs better than several. */
+const LATER = /\/src\/(pages\/(install|new-site|setup)|parts\/(details|filter-editor|filter-values|rail|site-form|waiting))\.tsx$/;
+
 export default defineConfig({
   root: import.meta.dirname ?? new URL(".", import.meta.url).pathname,
   base: "/",
@@ -18,5 +21,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     cssCodeSplit: false,
     reportCompressedSize: false,
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: "index", test: (id) => !LATER.test(id) }] } },
+    },
   },
 });

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::account::erasure::Erasure;
 use crate::account::{AccountError, Accounts, KeyLine, KeyRequest, SiteLine};
 
 /// A command. It may hold a password, so it has no `Debug`.
@@ -27,6 +28,24 @@ pub enum AdminCommand {
     SiteRemove {
         /// The domain.
         domain: String,
+        /// Whether `--yes` was said.
+        yes: bool,
+    },
+    /// `site retention DOMAIN MONTHS|default`
+    SiteRetention {
+        /// The domain.
+        domain: String,
+        /// `None` for the installation's.
+        months: Option<u32>,
+    },
+    /// `erase --site DOMAIN --from DATE --to DATE [--yes]`
+    Erase {
+        /// The domain.
+        domain: String,
+        /// The first day.
+        from: String,
+        /// The last day.
+        to: String,
         /// Whether `--yes` was said.
         yes: bool,
     },
@@ -76,6 +95,24 @@ pub enum AdminReply {
     SiteRemoved {
         /// The domain.
         domain: String,
+        /// What became of its rows.
+        erasure: Erasure,
+    },
+    /// The retention of the site holds.
+    SiteRetention {
+        /// The site.
+        site: SiteLine,
+    },
+    /// The rows of these days are gone.
+    Erased {
+        /// The domain.
+        domain: String,
+        /// The first day.
+        from: String,
+        /// The last day.
+        to: String,
+        /// What became of its rows.
+        erasure: Erasure,
     },
     /// The account is there.
     AccountAdded {
@@ -119,8 +156,16 @@ pub async fn execute(
             if !yes {
                 return Err(AccountError::NotConfirmed(domain));
             }
-            accounts.remove_site(&domain, now).await?;
-            AdminReply::SiteRemoved { domain }
+            let erased = accounts.remove_site(&domain, now).await?;
+            AdminReply::SiteRemoved { domain, erasure: Erasure::new(erased) }
+        }
+        AdminCommand::SiteRetention { domain, months } => {
+            let site = accounts.set_retention(&domain, months, now).await?;
+            AdminReply::SiteRetention { site }
+        }
+        AdminCommand::Erase { domain, from, to, yes } => {
+            let erased = accounts.erase_days(&domain, (&from, &to), yes, now).await?;
+            AdminReply::Erased { domain, from, to, erasure: Erasure::new(erased) }
         }
         AdminCommand::AccountAdd { email, password, role } => {
             let account = accounts.add(&email, &password, &role, now).await?;
@@ -146,7 +191,9 @@ impl AdminReply {
     #[must_use]
     pub fn lines(&self) -> String {
         match self {
-            Self::SiteAdded { domain } | Self::SiteRemoved { domain } => format!("{domain}\n"),
+            Self::SiteAdded { domain } | Self::SiteRemoved { domain, .. } => format!("{domain}\n"),
+            Self::SiteRetention { site } => format!("{}\t{}\n", site.domain, months(site)),
+            Self::Erased { erasure, .. } => erasure.lines(),
             Self::AccountAdded { email } => format!("{email}\n"),
             Self::PasswordChanged => String::new(),
             Self::KeyCreated { key } => format!("{key}\n"),
@@ -164,7 +211,13 @@ impl AdminReply {
     pub fn json(&self) -> String {
         let value = match self {
             Self::SiteAdded { domain } => json!({ "domain": domain }),
-            Self::SiteRemoved { domain } => json!({ "domain": domain, "removed": true }),
+            Self::SiteRemoved { domain, erasure } => {
+                erasure.json(json!({ "domain": domain, "removed": true }))
+            }
+            Self::SiteRetention { site } => json!(site),
+            Self::Erased { domain, from, to, erasure } => {
+                erasure.json(json!({ "domain": domain, "from": from, "to": to }))
+            }
             Self::AccountAdded { email } => json!({ "email": email }),
             Self::PasswordChanged => json!({ "changed": true }),
             Self::KeyCreated { key } => json!({ "key": key }),
@@ -177,19 +230,43 @@ impl AdminReply {
 
     /// Words for people, to standard error.
     #[must_use]
-    pub fn words(&self) -> Option<&'static str> {
-        match self {
-            Self::SiteRemoved { .. } => Some(
-                "The site's rows are deleted. Rows still under way are deleted within an hour \
-                 while the server runs; files with deleted rows leave the disk about ten minutes \
-                 after that.",
+    pub fn words(&self) -> Option<String> {
+        let words = match self {
+            Self::SiteRemoved { erasure, .. } => format!(
+                "{} Rows still under way are deleted within an hour while the server runs, and \
+                 once a day after that.",
+                erasure.words()
             ),
-            Self::PasswordChanged => Some("The password is changed; older logins have ended."),
-            Self::KeyCreated { .. } => Some("Keep the key: it is not shown again."),
-            Self::KeyRevoked { .. } => Some("The key is revoked; it holds nowhere after 10 s."),
+            Self::SiteRetention { .. } => {
+                "Rows that are older are deleted within a day while the server runs.".to_owned()
+            }
+            Self::Erased { erasure, .. } => format!(
+                "{} Events of these days that are still under way (in a spool that could not \
+                 deliver) count as new: they will be stored.",
+                erasure.words()
+            ),
+            Self::PasswordChanged => "The password is changed; older logins have ended.".to_owned(),
+            Self::KeyCreated { .. } => "Keep the key: it is not shown again.".to_owned(),
+            Self::KeyRevoked { .. } => {
+                "The key is revoked; it holds nowhere after 10 s.".to_owned()
+            }
+            _ => return None,
+        };
+        Some(words)
+    }
+
+    /// What became of deleted rows, if there were any to delete.
+    #[must_use]
+    pub fn erasure_mut(&mut self) -> Option<&mut Erasure> {
+        match self {
+            Self::SiteRemoved { erasure, .. } | Self::Erased { erasure, .. } => Some(erasure),
             _ => None,
         }
     }
+}
+
+fn months(site: &SiteLine) -> String {
+    site.retention_months.map_or_else(|| "default".to_owned(), |months| months.to_string())
 }
 
 fn key_line(key: &KeyLine) -> String {

@@ -122,6 +122,7 @@ impl CachedSite {
             timezone: self.timezone,
             hostnames: self.hostnames,
             threshold: self.threshold,
+            retention_months: 0,
             created: self.created,
             removed: 0,
             changed: self.created,

@@ -27,6 +27,33 @@ pub enum AccountError {
     /// `site remove` without `--yes`.
     #[error("this deletes all numbers of {0}; say --yes to do it")]
     NotConfirmed(String),
+    /// A site's retention is out of bounds.
+    #[error("{given} months are out of bounds: use 1 to {most} (the installation's), or default")]
+    Retention {
+        /// What was given.
+        given: u32,
+        /// Months of the installation.
+        most: u32,
+    },
+    /// The text is not a date.
+    #[error("{0:?} is not a date such as 2026-11-21")]
+    Date(String),
+    /// The last day is before the first.
+    #[error("{from} is after {to}")]
+    Days {
+        /// The first day.
+        from: String,
+        /// The last day.
+        to: String,
+    },
+    /// `erase` without `--yes`.
+    #[error("this deletes {counts} of {domain}; say --yes to do it")]
+    EraseNotConfirmed {
+        /// The site.
+        domain: String,
+        /// How many rows, by table.
+        counts: String,
+    },
     /// The text is not a mail address.
     #[error("this is not a mail address, such as name@example.com")]
     Email,

@@ -6,6 +6,7 @@
 //! read back. Events are not touched, except that removing a site deletes its rows.
 
 pub mod admin;
+pub mod erasure;
 pub mod sites;
 pub mod snapshot;
 
@@ -16,6 +17,7 @@ mod domain;
 mod error;
 mod logins;
 mod password;
+mod retention;
 mod secret;
 mod setup;
 mod shelf;
@@ -43,6 +45,9 @@ pub use logins::LoginToken;
 pub use site_changes::{DEMO_DOMAIN, SiteLine};
 pub use snapshot::{ApiKey, Scope, Snapshot};
 
+/// Months for which rows are kept when nothing else was said.
+const RETENTION_MONTHS: u32 = 13;
+
 /// Everything that changes settings. All moments are seconds since 1970.
 pub struct Accounts {
     shelf: Shelf,
@@ -54,6 +59,8 @@ pub struct Accounts {
     known: KnownLogins,
     has_account: AtomicBool,
     removals: Mutex<Vec<Removal>>,
+    /// Months for which the installation keeps rows.
+    months: u32,
     /// Held while rows are read and written, so that numbers and names stay unique.
     writing: tokio::sync::Mutex<()>,
 }
@@ -74,6 +81,7 @@ impl Accounts {
             known: KnownLogins::default(),
             has_account: AtomicBool::new(false),
             removals: Mutex::default(),
+            months: RETENTION_MONTHS,
             writing: tokio::sync::Mutex::default(),
         })
     }

@@ -2,8 +2,12 @@
 //!
 //! It adds nothing to the rows. Only one process of a database writes them.
 
+use std::collections::BTreeMap;
+
 use crate::account::error::AccountError;
-use crate::store::{AccountRow, KeyRow, LoginRow, SiteRow, Store};
+use crate::store::{
+    AccountRow, Enforced, Erased, KeyRow, LoginRow, Retention, Selection, SiteRow, Store,
+};
 
 #[cfg(test)]
 use crate::account::tests::memory::Tables;
@@ -100,12 +104,67 @@ impl Shelf {
         }
     }
 
-    /// Deletes the event rows of a site; done when they are out of every query.
-    pub(super) async fn delete_site_rows(&self, site: u32) -> Result<(), AccountError> {
+    /// Numbers of sites that were removed.
+    pub(super) async fn removed_sites(&self) -> Result<Vec<u32>, AccountError> {
         match self {
-            Self::Store(store) => Ok(store.delete_site_rows(site).await?),
+            Self::Store(store) => Ok(store.removed_sites().await?),
+            #[cfg(test)]
+            Self::Memory(tables) => tables.removed_sites(),
+        }
+    }
+
+    /// Deletes the event rows of a site; done when they are out of every query.
+    pub(super) async fn delete_site_rows(
+        &self,
+        site: u32,
+        now: u32,
+    ) -> Result<Erased, AccountError> {
+        match self {
+            Self::Store(store) => {
+                let erased = store.delete_site_rows(site, now).await?;
+                store.forget_replaced_sites().await?;
+                Ok(erased)
+            }
             #[cfg(test)]
             Self::Memory(tables) => tables.delete_site_rows(site),
+        }
+    }
+
+    /// Deletes event rows; done when they are out of every query.
+    pub(super) async fn erase(
+        &self,
+        selection: &Selection,
+        now: u32,
+    ) -> Result<Erased, AccountError> {
+        match self {
+            Self::Store(store) => Ok(store.erase(selection, now).await?),
+            #[cfg(test)]
+            Self::Memory(tables) => tables.erase(selection),
+        }
+    }
+
+    /// How many event rows there are, by table.
+    pub(super) async fn count_rows(
+        &self,
+        selection: &Selection,
+    ) -> Result<BTreeMap<String, u64>, AccountError> {
+        match self {
+            Self::Store(store) => Ok(store.count_rows(selection).await?),
+            #[cfg(test)]
+            Self::Memory(tables) => tables.count_rows(),
+        }
+    }
+
+    /// Removes event rows that are too old.
+    pub(super) async fn enforce_retention(
+        &self,
+        retention: &Retention,
+        now: u32,
+    ) -> Result<Enforced, AccountError> {
+        match self {
+            Self::Store(store) => Ok(store.enforce_retention(retention, now).await?),
+            #[cfg(test)]
+            Self::Memory(tables) => tables.enforce_retention(retention),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountError, Accounts, domain};
 use crate::model::Day;
-use crate::store::SiteRow;
+use crate::store::{Erased, SiteRow};
 
 /// The site that `--demo` creates.
 pub const DEMO_DOMAIN: &str = "demo.example";
@@ -32,6 +32,19 @@ pub struct SiteLine {
     pub timezone: String,
     /// `YYYY-MM-DD` (UTC).
     pub created: String,
+    /// Months for which its rows are kept, if the site has a number of its own.
+    pub retention_months: Option<u32>,
+}
+
+impl SiteLine {
+    pub(super) fn of(row: SiteRow) -> Self {
+        Self {
+            domain: row.domain,
+            timezone: row.timezone,
+            created: day_of(row.created).to_string(),
+            retention_months: (row.retention_months > 0).then(|| row.retention_months.into()),
+        }
+    }
 }
 
 /// A site whose rows are to be deleted again.
@@ -71,24 +84,16 @@ impl Accounts {
     pub async fn site_list(&self) -> Result<Vec<SiteLine>, AccountError> {
         let mut rows = self.shelf.sites().await?;
         rows.sort_by(|a, b| a.domain.cmp(&b.domain));
-        let line = |row: SiteRow| SiteLine {
-            domain: row.domain,
-            timezone: row.timezone,
-            created: day_of(row.created).to_string(),
-        };
-        Ok(rows.into_iter().map(line).collect())
+        Ok(rows.into_iter().map(SiteLine::of).collect())
     }
 
     /// Removes a site and deletes its rows; done when they are out of every query.
     ///
     /// # Errors
     /// When there is no such site, or the database does not answer: asked again, it goes on.
-    pub async fn remove_site(&self, domain: &str, now: u32) -> Result<(), AccountError> {
-        let wanted = domain.trim().to_lowercase();
+    pub async fn remove_site(&self, domain: &str, now: u32) -> Result<Erased, AccountError> {
         let alone = self.writing.lock().await;
-        let rows = self.shelf.sites().await?;
-        let row = rows.into_iter().find(|row| row.domain == wanted);
-        let row = row.ok_or(AccountError::SiteUnknown(wanted))?;
+        let row = self.site_row(domain).await?;
         let site = row.id;
         // What deletes again is noted first: it must not be lost to an error in between.
         let removal = Removal { site, removed: now, done: 0 };
@@ -105,7 +110,7 @@ impl Accounts {
         self.shelf.put_site(removed).await?;
         drop(alone);
         self.refresh_sites().await;
-        self.shelf.delete_site_rows(site).await
+        self.shelf.delete_site_rows(site, now).await
     }
 
     /// Deletes rows of removed sites that arrived after the removal. Call it every minute.
@@ -122,7 +127,7 @@ impl Accounts {
             removals.iter().filter(|removal| due(removal)).map(|removal| removal.site).collect()
         };
         for site in sites {
-            self.shelf.delete_site_rows(site).await?;
+            self.shelf.delete_site_rows(site, now).await?;
             let mut removals = self.removals.lock().unwrap_or_else(PoisonError::into_inner);
             for removal in removals.iter_mut().filter(|removal| removal.site == site) {
                 removal.done += 1;
@@ -185,6 +190,7 @@ impl Accounts {
             timezone,
             hostnames: Vec::new(),
             threshold: 0,
+            retention_months: 0,
             created: now,
             removed: 0,
             changed: now,

@@ -48,6 +48,7 @@ pub struct Snapshot {
     sites: Vec<Site>,
     by_domain: HashMap<String, usize>,
     by_id: HashMap<SiteId, usize>,
+    retention: HashMap<SiteId, u32>,
     keys: HashMap<String, Arc<ApiKey>>,
 }
 
@@ -115,6 +116,9 @@ impl Snapshot {
             let at = snapshot.sites.len();
             snapshot.by_domain.insert(site.domain.clone(), at);
             snapshot.by_id.insert(site.id, at);
+            if row.retention_months > 0 {
+                snapshot.retention.insert(site.id, row.retention_months.into());
+            }
             snapshot.sites.push(site);
         }
         for row in keys {
@@ -144,6 +148,12 @@ impl Snapshot {
     #[must_use]
     pub fn by_id(&self, id: SiteId) -> Option<&Site> {
         self.sites.get(*self.by_id.get(&id)?)
+    }
+
+    /// Months for which a site's rows are kept, if it has a number of its own.
+    #[must_use]
+    pub fn retention_months(&self, id: SiteId) -> Option<u32> {
+        self.retention.get(&id).copied()
     }
 
     /// The key `text`, when it holds at `now` and may do what `scope` may; notes the day of use.

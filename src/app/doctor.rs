@@ -7,10 +7,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::closing::words;
 use crate::app::database::Database;
 use crate::app::operator::{Operator, Request};
 use crate::app::{Fatal, geo_file, serve};
 use crate::config::Config;
+use crate::days;
 use crate::keys::{self, KeyStorage, Keys};
 use crate::model::{day, now};
 use crate::server::state::State;
@@ -63,7 +65,7 @@ pub struct Subject<'a> {
 /// When the lock is held by a process that does not answer.
 pub async fn examine(config: Config) -> Result<Vec<Check>, Fatal> {
     let mut operator = Operator::connect(config).await?;
-    let reply = operator.ask(Request::Doctor).await;
+    let reply = operator.ask(Request::Doctor, &|_| {}).await;
     operator.close().await;
     Ok(reply?.checks)
 }
@@ -84,6 +86,7 @@ pub async fn checks(subject: &Subject<'_>) -> Vec<Check> {
         trusted_proxies(subject),
         public_url(subject),
         disk(&config.data_dir),
+        days(subject).await,
     ]
 }
 
@@ -190,6 +193,28 @@ async fn database(subject: &Subject<'_>) -> Check {
             "is ClickHouse up and is clickhouse_url right? Events wait in the spool meanwhile",
         ),
     }
+}
+
+async fn days(subject: &Subject<'_>) -> Check {
+    const NAME: &str = "days";
+    let unknown = |error: String| check(Level::Warn, NAME, error, "see database");
+    let Ok(database) = subject.database else { return unknown("not known".to_owned()) };
+    let store = &database.store;
+    let mut status = days::status(store, now()).await;
+    if status.is_err() {
+        // A closing that begins ends what earlier ones left running, and takes this for one.
+        status = days::status(store, now()).await;
+    }
+    let status = match status {
+        Ok(status) => status,
+        Err(error) => return unknown(error.to_string()),
+    };
+    let spools = match store.spools().await {
+        Ok(spools) => spools,
+        Err(error) => return unknown(error.to_string()),
+    };
+    let (well, detail, fix) = words::finding(&status, &spools);
+    check(if well { Level::Ok } else { Level::Warn }, NAME, detail, fix)
 }
 
 fn geo(config: &Config) -> Check {

@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::account::Accounts;
 use crate::account::admin::{self, AdminCommand, AdminReply};
 use crate::account::sites::Sites;
+use crate::app::admin_socket::Interim;
+use crate::app::closing::words::{Closing, ProgressLine};
+use crate::app::closing::{Closer, local as closing};
 use crate::app::database::Database;
 use crate::app::doctor::{self, Check, Subject};
 use crate::app::fatal::{CONFIG, DATABASE, FAILED, Fatal, TAKEN};
-use crate::app::{admin_socket, lock, prepare, serve};
-use crate::config::Config;
-use crate::model::now;
+use crate::app::{admin_socket, lock, prepare, retention, serve};
+use crate::config::{Config, Role};
+use crate::model::{Day, now};
 use crate::server::state::State;
 use crate::telemetry::{Metrics, logs};
 
@@ -29,6 +32,11 @@ pub enum Request {
     Migrate,
     /// Look for what is wrong.
     Doctor,
+    /// Close the days that are over.
+    Close {
+        /// The last day to close, days since 1970; all that are over when not given.
+        through: Option<u16>,
+    },
 }
 
 /// What came of it. It may hold a fresh key: no `Debug`.
@@ -40,11 +48,15 @@ pub struct Reply {
     pub applied: Vec<String>,
     /// Findings of the doctor.
     pub checks: Vec<Check>,
+    /// What was closed.
+    pub closing: Option<Closing>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answered {
+    /// The answer is still to come.
+    Progress(ProgressLine),
     Done(Box<Reply>),
     Refused(String),
 }
@@ -54,22 +66,48 @@ pub struct Serving {
     config: Arc<Config>,
     state: Arc<State>,
     database: Arc<Database>,
+    closer: Arc<Closer>,
 }
 
 impl Serving {
     /// Answers with what the serving process has open.
     #[must_use]
-    pub fn new(config: Arc<Config>, state: Arc<State>, database: Arc<Database>) -> Self {
-        Self { config, state, database }
+    pub fn new(
+        config: Arc<Config>,
+        state: Arc<State>,
+        database: Arc<Database>,
+        closer: Arc<Closer>,
+    ) -> Self {
+        Self { config, state, database, closer }
     }
 
     /// Answers one line of the socket.
-    pub async fn answer(&self, line: String) -> String {
+    pub async fn answer(&self, line: String, interim: Interim) -> String {
         let answered = match serde_json::from_str::<Request>(&line) {
+            Ok(Request::Close { through }) => self.close(through.map(Day), &interim).await,
             Ok(request) => self.execute(request).await,
             Err(_) => Answered::Refused("this server does not know the command".to_owned()),
         };
-        serde_json::to_string(&answered).unwrap_or_default()
+        written(&answered)
+    }
+
+    async fn close(&self, through: Option<Day>, interim: &Interim) -> Answered {
+        if self.config.role != Role::All {
+            return Answered::Refused(
+                "this server collects only: days are closed by the one with role \"all\""
+                    .to_owned(),
+            );
+        }
+        let say = |line: ProgressLine| interim.say(written(&Answered::Progress(line)));
+        let busy = self.closer.is_running();
+        say(if busy { ProgressLine::waiting() } else { ProgressLine::looking() });
+        match self.closer.run(through, |progress| say(progress.into())).await {
+            Ok(ran) => Answered::Done(Box::new(Reply {
+                closing: Some(Closing::of(&ran, through, now())),
+                ..Reply::default()
+            })),
+            Err(error) => Answered::Refused(error.to_string()),
+        }
     }
 
     async fn execute(&self, request: Request) -> Answered {
@@ -81,6 +119,10 @@ impl Serving {
             Err(fatal) => Answered::Refused(fatal.message),
         }
     }
+}
+
+fn written(answered: &Answered) -> String {
+    serde_json::to_string(answered).unwrap_or_default()
 }
 
 /// The end of the command line: a server to ask, or everything opened here.
@@ -117,14 +159,18 @@ impl Operator {
         Ok(Self::Local(Box::new(Local { config, database, accounts: None, _lock: lock })))
     }
 
-    /// Does one thing.
+    /// Does one thing. `tell` hears how far a long one is.
     ///
     /// # Errors
     /// Why it was refused or could not be done.
-    pub async fn ask(&mut self, request: Request) -> Result<Reply, Fatal> {
+    pub async fn ask(
+        &mut self,
+        request: Request,
+        tell: &(dyn Fn(ProgressLine) + Sync),
+    ) -> Result<Reply, Fatal> {
         match self {
-            Self::Remote(config) => remote(config, &request).await,
-            Self::Local(local) => local.perform(request).await,
+            Self::Remote(config) => remote(config, &request, tell).await,
+            Self::Local(local) => Box::pin(local.perform(request, tell)).await,
         }
     }
 
@@ -143,7 +189,11 @@ impl Operator {
 }
 
 impl Local {
-    async fn perform(&mut self, request: Request) -> Result<Reply, Fatal> {
+    async fn perform(
+        &mut self,
+        request: Request,
+        tell: &(dyn Fn(ProgressLine) + Sync),
+    ) -> Result<Reply, Fatal> {
         let database = match &self.database {
             Ok(database) => Arc::clone(database),
             Err(fatal) if matches!(request, Request::Doctor) => {
@@ -153,28 +203,46 @@ impl Local {
             }
             Err(fatal) => return Err(Fatal::say(fatal.code, fatal.message.clone())),
         };
+        if let Request::Close { through } = request {
+            make_ready(&self.config, &database).await?;
+            let through = through.map(Day);
+            let closing = closing::close(&self.config, &database.store, through, tell).await?;
+            return Ok(Reply { closing: Some(closing), ..Reply::default() });
+        }
         if matches!(request, Request::Admin(_)) && self.accounts.is_none() {
             self.accounts = Some(open_accounts(&self.config, &database).await?);
         }
         let subject = Subject { config: &self.config, database: Ok(&database), live: None };
         match (&request, &self.accounts) {
             (Request::Admin(_), Some(accounts)) => {
-                perform(request, accounts, &subject, &database).await
+                let mut reply = perform(request, accounts, &subject, &database).await?;
+                if let Some(admin) = reply.admin.as_mut()
+                    && self.config.clickhouse_url.is_none()
+                {
+                    retention::wait_gone(&database.store, admin).await;
+                }
+                Ok(reply)
             }
             _ => perform_without_accounts(request, &subject, &database).await,
         }
     }
 }
 
-/// Migrates and reads the settings.
-async fn open_accounts(config: &Config, database: &Database) -> Result<Accounts, Fatal> {
+/// Makes sure that the database answers, is nobody else's, and has its tables.
+async fn make_ready(config: &Config, database: &Database) -> Result<(), Fatal> {
     let gone = |error| Fatal::new(DATABASE, anyhow::Error::from(error));
     database.store.ping().await.map_err(gone)?;
     prepare::refuse_if_leased(config, &database.store).await?;
-    migrate(config, database).await?;
+    migrate(config, database).await.map(drop)
+}
+
+/// Migrates and reads the settings.
+async fn open_accounts(config: &Config, database: &Database) -> Result<Accounts, Fatal> {
+    make_ready(config, database).await?;
     let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
     sites.refresh().await.map_err(|error| Fatal::new(DATABASE, error))?;
-    Accounts::new(sites).map_err(|error| Fatal::new(FAILED, error))
+    let accounts = Accounts::new(sites).map_err(|error| Fatal::new(FAILED, error))?;
+    Ok(accounts.keeping(config.retention_months))
 }
 
 async fn migrate(config: &Config, database: &Database) -> Result<Vec<String>, Fatal> {
@@ -208,13 +276,26 @@ async fn perform_without_accounts(
             Ok(Reply { applied: migrate(subject.config, database).await?, ..Reply::default() })
         }
         Request::Doctor => Ok(Reply { checks: doctor::checks(subject).await, ..Reply::default() }),
-        Request::Admin(_) => Err(Fatal::say(FAILED, "the settings are not open")),
+        Request::Admin(_) | Request::Close { .. } => {
+            Err(Fatal::say(FAILED, "the settings are not open"))
+        }
     }
 }
 
-async fn remote(config: &Config, request: &Request) -> Result<Reply, Fatal> {
+async fn remote(
+    config: &Config,
+    request: &Request,
+    tell: &(dyn Fn(ProgressLine) + Sync),
+) -> Result<Reply, Fatal> {
     let line = serde_json::to_string(request).context("cannot write the command")?;
-    let answer = admin_socket::ask(&config.data_dir, &line).await.map_err(|_| {
+    let is_interim = |line: &str| match serde_json::from_str(line) {
+        Ok(Answered::Progress(progress)) => {
+            tell(progress);
+            true
+        }
+        _ => false,
+    };
+    let answer = admin_socket::ask(&config.data_dir, &line, is_interim).await.map_err(|_| {
         Fatal::say(
             TAKEN,
             format!(
@@ -226,6 +307,7 @@ async fn remote(config: &Config, request: &Request) -> Result<Reply, Fatal> {
     match serde_json::from_str(&answer).context("the server's answer cannot be read")? {
         Answered::Done(reply) => Ok(*reply),
         Answered::Refused(message) => Err(Fatal::say(FAILED, message)),
+        Answered::Progress(_) => Err(Fatal::say(FAILED, "the server's answer cannot be read")),
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::account::AccountError;
 use crate::app::fatal::{DATABASE, FAILED, Fatal, TAKEN};
+use crate::app::hold::{Asked, Hold};
 use crate::app::serve;
 use crate::config::{Config, Role};
 use crate::model::now;
@@ -37,28 +38,30 @@ pub async fn database(
     tasks: &mut JoinSet<()>,
     config: &Arc<Config>,
     state: &Arc<State>,
+    hold: &Arc<Hold>,
 ) -> Result<bool, Fatal> {
     let embedded = config.clickhouse_url.is_none();
     let ready = match tokio::time::timeout(FIRST_WAIT, reachable(&state.store)).await {
         Ok(reached) => reached.map(|()| true)?,
         Err(_) => embedded,
     };
-    if ready && prepare(config, state).await? {
+    if ready && prepare(config, state, hold).await? {
         if !embedded && config.role == Role::All {
-            tasks.spawn(renew(owner(&config.data_dir)?, Arc::clone(state)));
+            let store = state.store.clone();
+            tasks.spawn(renew(owner(&config.data_dir)?, store, Arc::clone(hold)));
         }
         return Ok(true);
     }
     tracing::warn!("ClickHouse does not answer; events are kept in the spool until it does.");
-    let (config, state) = (Arc::clone(config), Arc::clone(state));
+    let (config, state, hold) = (Arc::clone(config), Arc::clone(state), Arc::clone(hold));
     tasks.spawn(async move {
-        match wait_and_prepare(&config, &state).await {
+        match wait_and_prepare(&config, &state, &hold).await {
             Ok(owner) if config.role == Role::All => {
                 tracing::info!("ClickHouse answers; the tables are ready.");
                 if let Err(fatal) = serve::offer_setup(&state).await {
                     tracing::error!(message = %fatal.message, "No set-up link could be offered.");
                 }
-                renew(owner, state).await;
+                renew(owner, state.store.clone(), hold).await;
             }
             Ok(_) => tracing::info!("ClickHouse answers."),
             Err(fatal) => end(&fatal),
@@ -68,10 +71,10 @@ pub async fn database(
 }
 
 /// Waits until everything is ready; answers the owner's id.
-async fn wait_and_prepare(config: &Config, state: &State) -> Result<String, Fatal> {
+async fn wait_and_prepare(config: &Config, state: &State, hold: &Hold) -> Result<String, Fatal> {
     loop {
         reachable(&state.store).await?;
-        if prepare(config, state).await? {
+        if prepare(config, state, hold).await? {
             return owner(&config.data_dir);
         }
         tokio::time::sleep(PAUSE).await;
@@ -97,7 +100,7 @@ async fn reachable(store: &Store) -> Result<(), Fatal> {
 }
 
 /// Answers whether it is done; a collector has to wait for the tables, which it does not make.
-async fn prepare(config: &Config, state: &State) -> Result<bool, Fatal> {
+async fn prepare(config: &Config, state: &State, hold: &Hold) -> Result<bool, Fatal> {
     let failed = |error| Fatal::new(FAILED, anyhow::Error::from(error));
     if config.role == Role::All {
         // A second process must not migrate under the first; the lease itself lies in a table.
@@ -108,8 +111,11 @@ async fn prepare(config: &Config, state: &State) -> Result<bool, Fatal> {
             tracing::info!(%name, "Applied a migration.");
         }
         if config.clickhouse_url.is_some() {
-            let lease = Lease::new(owner(&config.data_dir)?);
-            lease.acquire(&state.store, now()).await.map_err(lease_fatal)?;
+            take(&Lease::new(owner(&config.data_dir)?), &state.store, hold)
+                .await
+                .map_err(lease_fatal)?;
+        } else {
+            hold.own();
         }
     }
     match state.sites.refresh().await {
@@ -137,22 +143,42 @@ pub async fn refuse_if_leased(config: &Config, store: &Store) -> Result<(), Fata
     lease.check(store, now()).await.map_err(lease_fatal)
 }
 
+/// Takes the lease and renews it for as long as the tasks run.
+///
+/// # Errors
+/// When somebody else has it.
+pub async fn lease(
+    tasks: &mut JoinSet<()>,
+    config: &Config,
+    store: &Store,
+    hold: &Arc<Hold>,
+) -> Result<(), Fatal> {
+    let owner = owner(&config.data_dir)?;
+    take(&Lease::new(owner.clone()), store, hold).await.map_err(lease_fatal)?;
+    tasks.spawn(renew(owner, store.clone(), Arc::clone(hold)));
+    Ok(())
+}
+
 /// Gives the lease back, so that the next process need not wait for its end.
-pub async fn release(config: &Config, state: &State) {
-    if config.role != Role::All {
-        return;
-    }
+pub async fn give_back(config: &Config, store: &Store) {
     let Ok(owner) = owner(&config.data_dir) else { return };
-    if let Err(error) = Lease::new(owner).release(&state.store, now()).await {
+    if let Err(error) = Lease::new(owner).release(store, now()).await {
         tracing::debug!(%error, "The lease could not be given back; it ends by itself.");
     }
 }
 
-async fn renew(owner: String, state: Arc<State>) {
+async fn take(lease: &Lease, store: &Store, hold: &Hold) -> Result<(), LeaseError> {
+    let asked = Asked::now();
+    lease.acquire(store, asked.wall).await?;
+    hold.leased(asked);
+    Ok(())
+}
+
+async fn renew(owner: String, store: Store, hold: Arc<Hold>) {
     let lease = Lease::new(owner);
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
-        match lease.acquire(&state.store, now()).await {
+        match take(&lease, &store, &hold).await {
             Ok(()) => {}
             Err(error @ LeaseError::Held { .. }) => end(&lease_fatal(error)),
             Err(error) => tracing::warn!(%error, "The lease could not be renewed now."),

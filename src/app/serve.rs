@@ -16,10 +16,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::account::Accounts;
 use crate::account::sites::Sites;
 use crate::app::admin_socket::AdminSocket;
+use crate::app::closing::{self, Closer};
 use crate::app::database::Database;
 use crate::app::fatal::{CONFIG, FAILED, Fatal, TAKEN};
+use crate::app::hold::Hold;
 use crate::app::operator::Serving;
-use crate::app::{geo_file, lock, panic_hook, prepare, tasks};
+use crate::app::{geo_file, heartbeat, lock, panic_hook, prepare, retention, tasks};
 use crate::config::{self, Config};
 use crate::ingest::{self, Agents};
 use crate::keys::{self, Keys, KeysConfig};
@@ -28,6 +30,7 @@ use crate::server::state::{Parts, Role, Settings, State};
 use crate::server::{listen, router};
 use crate::spool::{self, Spool};
 use crate::store::drain;
+use crate::store::spools::Heartbeat;
 use crate::telemetry::{Metrics, logs};
 
 /// How long a segment of the spool gathers rows before it is delivered.
@@ -67,15 +70,23 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
     let (state, database) = open(&config, &metrics).await?;
     let (shutdown, stopping) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let prepared = prepare::database(&mut tasks, &config, &state).await?;
+    let hold = Arc::new(Hold::new(stopping.clone()));
+    let prepared = prepare::database(&mut tasks, &config, &state, &hold).await?;
     tasks::start(&mut tasks, &state);
-    let delivery = tokio::spawn(drain::run(
-        database.store.clone(),
-        state.spool.clone(),
-        Arc::clone(&metrics),
-        stopping.clone(),
+    retention::start(&mut tasks, &config, &state);
+    let heartbeat = Arc::new(Heartbeat::new(state.store.clone(), state.spool.clone()));
+    let delivery = start_delivery(&mut tasks, &state, &heartbeat, &stopping);
+    let closer = Arc::new(Closer::new(
+        state.store.clone(),
+        metrics,
+        hold,
+        Arc::clone(&heartbeat),
+        config.engine_memory,
     ));
-    serve_operator(&mut tasks, &config, &state, &database)?;
+    if config.role == config::Role::All {
+        closing::start(&mut tasks, &closer);
+    }
+    serve_operator(&mut tasks, &config, &state, &database, &closer)?;
     let ready = ready_line(&config, &state, &public, metrics_listener.as_ref(), database.kind())?;
     let servers = start_servers(&state, public, metrics_listener, &stopping);
     say(&ready)?;
@@ -90,16 +101,18 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
     asked_to_stop.wait_for(|asked| *asked).await.context("nobody watches signals any more")?;
     tracing::info!("Stopping.");
     shutdown.send_replace(true);
+    closer.cut_short().await;
     for server in servers {
         // A server task ends by itself; if it panicked there is nothing left to wait for.
         drop(server.await);
     }
     tasks.shutdown().await;
     empty(&state, delivery).await?;
-    if config.clickhouse_url.is_some() {
-        prepare::release(&config, &state).await;
+    heartbeat::end(&heartbeat).await;
+    if config.clickhouse_url.is_some() && config.role == config::Role::All {
+        prepare::give_back(&config, &state.store).await;
     }
-    drop(state);
+    drop((closer, heartbeat, state));
     if let Some(database) = Arc::into_inner(database) {
         database.close().await;
     }
@@ -127,6 +140,7 @@ async fn open(
     let database = Arc::new(database);
     let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
     let accounts = Accounts::new(Arc::clone(&sites)).map_err(|error| Fatal::new(FAILED, error))?;
+    let accounts = accounts.keeping(config.retention_months);
     let state = Arc::new(State::new(Parts {
         settings: settings(config),
         metrics: Arc::clone(metrics),
@@ -142,19 +156,41 @@ async fn open(
     Ok((state, database))
 }
 
+/// Delivers what is in the spool, once the database was told from which day on.
+fn start_delivery(
+    tasks: &mut JoinSet<()>,
+    state: &State,
+    heartbeat: &Arc<Heartbeat>,
+    stopping: &watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    heartbeat::start(tasks, heartbeat);
+    let (store, spool) = (state.store.clone(), state.spool.clone());
+    let (metrics, heartbeat) = (Arc::clone(&state.metrics), Arc::clone(heartbeat));
+    let mut stopping = stopping.clone();
+    tokio::spawn(async move {
+        heartbeat::first(&heartbeat, &mut stopping).await;
+        drain::run(store, spool, metrics, stopping).await;
+    })
+}
+
 /// Answers the command line.
 fn serve_operator(
     tasks: &mut JoinSet<()>,
     config: &Arc<Config>,
     state: &Arc<State>,
     database: &Arc<Database>,
+    closer: &Arc<Closer>,
 ) -> Result<(), Fatal> {
     let socket = AdminSocket::bind(&config.data_dir)?;
-    let serving =
-        Arc::new(Serving::new(Arc::clone(config), Arc::clone(state), Arc::clone(database)));
-    let answer = move |line| {
+    let serving = Arc::new(Serving::new(
+        Arc::clone(config),
+        Arc::clone(state),
+        Arc::clone(database),
+        Arc::clone(closer),
+    ));
+    let answer = move |line, interim| {
         let serving = Arc::clone(&serving);
-        async move { serving.answer(line).await }
+        async move { serving.answer(line, interim).await }
     };
     tasks.spawn(async move { socket.serve(answer).await });
     Ok(())
@@ -210,7 +246,11 @@ pub fn keys_config(config: &Config) -> KeysConfig {
     }
 }
 
-fn open_spool(config: &Config) -> Result<Spool, Fatal> {
+/// Opens the spool of the data directory.
+///
+/// # Errors
+/// When another process has it, or a file is not to be understood.
+pub fn open_spool(config: &Config) -> Result<Spool, Fatal> {
     Spool::open(spool::Config {
         dir: config.data_dir.join("spool"),
         bad_dir: config.data_dir.join("bad"),

@@ -1,14 +1,19 @@
-//! `migrate`, `site`, `account`, `key`, and `admin`, which runs several of them.
+//! `migrate`, `close`, `site`, `erase`, `account`, `key`, and `admin`, which runs several of them.
 
 use std::io::{BufRead as _, Read as _};
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use crate::account::admin::AdminCommand;
 use crate::account::{KeyRequest, Scope};
+use crate::app::closing::words::Closing;
 use crate::app::fatal::{FAILED, Fatal, USAGE};
 use crate::app::operator::{Operator, Reply, Request, blocking};
 use crate::cli::args::{Own, Shape};
-use crate::cli::{complain, help, load, print, split};
+use crate::cli::progress::Bar;
+use crate::cli::{complain, erasing, help, load, print, split};
+use crate::model::Day;
 
 /// Bytes of a password on standard input.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -33,7 +38,9 @@ pub(super) fn one(command: &str, arguments: &[String]) -> Result<ExitCode, Fatal
     let config = load(&job.settings)?;
     blocking(async {
         let mut operator = Operator::connect(config).await?;
-        let done = operator.ask(job.request).await;
+        let bar = Bar::new();
+        let done = operator.ask(job.request, &|line| bar.show(&line)).await;
+        bar.end();
         operator.close().await;
         done
     })?
@@ -73,7 +80,9 @@ pub(super) fn many(arguments: &[String]) -> Result<ExitCode, Fatal> {
         let mut operator = Operator::connect(config).await?;
         let mut ended = Ok(ExitCode::SUCCESS);
         for (number, job) in jobs {
-            let done = operator.ask(job.request).await;
+            let bar = Bar::new();
+            let done = operator.ask(job.request, &|line| bar.show(&line)).await;
+            bar.end();
             ended = done.and_then(|reply| show(&reply, job.json || own.has("json")));
             if let Err(error) = ended {
                 ended = Err(at_line(number, error));
@@ -90,6 +99,9 @@ fn at_line(number: usize, error: Fatal) -> Fatal {
 }
 
 fn show(reply: &Reply, json: bool) -> Result<ExitCode, Fatal> {
+    if let Some(closing) = &reply.closing {
+        return show_closing(closing, json);
+    }
     let Some(admin) = &reply.admin else {
         return match (json, reply.applied.is_empty()) {
             (true, _) => print(&serde_json::json!({ "applied": reply.applied }).to_string()),
@@ -102,10 +114,22 @@ fn show(reply: &Reply, json: bool) -> Result<ExitCode, Fatal> {
         };
     };
     if let Some(words) = admin.words() {
-        complain(words);
+        complain(&words);
     }
     let text = if json { admin.json() } else { admin.lines() };
     print(text.trim_end_matches('\n'))
+}
+
+fn show_closing(closing: &Closing, json: bool) -> Result<ExitCode, Fatal> {
+    let text = if json { json!(closing.closed).to_string() } else { closing.lines() };
+    let printed = print(text.trim_end_matches('\n'))?;
+    if !closing.complete {
+        return Err(Fatal::say(FAILED, closing.words.clone()));
+    }
+    if !closing.words.is_empty() {
+        complain(&closing.words);
+    }
+    Ok(printed)
 }
 
 /// What the words of a command ask for; `None` when they ask for help.
@@ -117,6 +141,22 @@ fn job(
     if command == "migrate" {
         let own = split(arguments, &NONE)?;
         return Ok((!own.help).then(|| finish(own, Request::Migrate)));
+    }
+    if command == "close" {
+        let own = split(
+            arguments,
+            &Shape { positional: &[], valued: &["through"], switches: &["json"] },
+        )?;
+        let through = own.value("through").map(date).transpose()?;
+        return Ok((!own.help).then(|| finish(own, Request::Close { through })));
+    }
+    if command == "erase" {
+        let own = split(arguments, &erasing::ERASE)?;
+        if own.help {
+            return Ok(None);
+        }
+        let admin = erasing::erase(&own)?;
+        return Ok(Some(finish(own, Request::Admin(admin))));
     }
     let Some((verb, rest)) = arguments.split_first() else {
         return Err(Fatal::say(USAGE, format!("{command} what? headcount --help lists it")));
@@ -131,6 +171,12 @@ fn job(
     }
     let admin = build(&own, password)?;
     Ok(Some(finish(own, Request::Admin(admin))))
+}
+
+/// A date as days since 1970.
+fn date(text: &str) -> Result<u16, Fatal> {
+    let day = Day::parse(text);
+    day.map(|day| day.0).ok_or_else(|| Fatal::say(USAGE, "DATE is a date such as 2026-11-21"))
 }
 
 fn finish(own: Own, request: Request) -> Job {
@@ -165,6 +211,7 @@ fn shape(command: &str, verb: &str) -> Result<(Shape, Build), Fatal> {
                 Ok(AdminCommand::SiteRemove { domain, yes: true })
             })
         }
+        ("site", "retention") => (erasing::RETENTION, |own, _| erasing::retention(own)),
         ("account", "add") => {
             (Shape { positional: EMAIL, valued: &["role"], switches: PASSWORD }, |own, read| {
                 Ok(AdminCommand::AccountAdd {
@@ -206,7 +253,7 @@ fn shape(command: &str, verb: &str) -> Result<(Shape, Build), Fatal> {
 
 fn unknown(command: &str, verb: &str) -> Fatal {
     let known = match command {
-        "site" => "add, list, remove",
+        "site" => "add, list, remove, retention",
         "account" => "add, password",
         "key" => "create, list, revoke",
         _ => return Fatal::say(USAGE, help::unknown(command)),

@@ -8,9 +8,18 @@ const COMMANDS: &[(&str, &str)] = &[
     ("check", "print the settings in force as TOML"),
     ("doctor", "look for what is wrong and say how to mend it"),
     ("migrate", "bring the database's tables up to date"),
+    (
+        "close [--through DATE]",
+        "close the days that are over: date, rows, visitors, visits, generation (done by itself\n        every minute while the server runs)",
+    ),
     ("site add DOMAIN [--timezone ZONE]", "add a site (time zone: UTC unless said)"),
     ("site list", "list the sites: domain, time zone, created"),
     ("site remove DOMAIN --yes", "remove a site and all its rows"),
+    ("site retention DOMAIN MONTHS|default", "keep a site's rows for fewer months than the rest"),
+    (
+        "erase --site DOMAIN --from DATE --to DATE [--yes]",
+        "delete a site's rows of these days; without --yes say how many",
+    ),
     ("account add EMAIL --password-stdin", "add an account (--role owner)"),
     ("account password EMAIL --password-stdin", "change a password; ends the account's logins"),
     (

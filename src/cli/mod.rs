@@ -4,7 +4,9 @@
 
 mod args;
 mod commands;
+mod erasing;
 mod help;
+mod progress;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -46,7 +48,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode, Fatal> {
         "serve" => serve_command(rest),
         "check" => check_command(rest),
         "doctor" => doctor_command(rest),
-        "migrate" | "site" | "account" | "key" => commands::one(command, rest),
+        "migrate" | "close" | "site" | "erase" | "account" | "key" => commands::one(command, rest),
         "admin" => commands::many(rest),
         "help" | "--help" | "-h" => print(&help::overview()),
         "version" | "--version" | "-V" => print(concat!("headcount ", env!("CARGO_PKG_VERSION"))),

@@ -6,6 +6,7 @@
 
 use crate::days::chunks::Chunk;
 use crate::days::source::Source;
+use crate::model::label;
 use crate::store::{Param, Statement};
 
 /// Most hits of a site and day that has sums for the whole day and its hours alone.
@@ -141,7 +142,12 @@ fn of_visits(dimensions: &[&str]) -> String {
          if(bitTest(first, 2), scroll, 0) AS depth, {} {ROWS} AND {DETAILED}) \
          GROUP BY GROUPING SETS ({})",
         head(&dimension, &value),
-        each(&|name| format!("toString({name}) AS d_{name}")),
+        each(&|name| {
+            // A text that reads like the label of an empty one is the same value in reports, and a
+            // visitor with both is one.
+            let label = if name == "source" { label::DIRECT } else { label::NOT_SET };
+            format!("if({name} = '{label}', '', toString({name})) AS d_{name}")
+        }),
         each(&|name| format!("(site, d_{name})")),
     )
 }

@@ -95,6 +95,10 @@ const SERVER: &str = "
     <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
     <merge_selecting_sleep_ms>10000</merge_selecting_sleep_ms>
+    <old_parts_lifetime>30</old_parts_lifetime>
+    <cleanup_delay_period>10</cleanup_delay_period>
+    <max_cleanup_delay_period>20</max_cleanup_delay_period>
+    <cleanup_delay_period_random_add>5</cleanup_delay_period_random_add>
   </merge_tree>
 ";
 

@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod day;
 pub mod event;
+pub mod label;
 pub mod outcome;
 pub mod site;
 

@@ -6,33 +6,41 @@
 //! # What is counted
 //!
 //! Only events other than engagement. An event without a token counts in `pageviews` and `events`
-//! and nowhere else.
+//! and nowhere else. A day that is closed answers as it did while it was open, minutes excepted.
 //!
 //! - A **visit** is a run of events of one visitor and site-local day with gaps ≤ 1,800 s, ordered
-//!   by (ts, batch, position). Its source, channel, country, region, city, browser, os and device
-//!   are those of its first event; entry and exit page are the paths of its first and last
-//!   pageview, empty without one. Its duration is last − first event; it is a bounce when at most
-//!   one of its events is interactive. Visits are always derived from all events of the day;
-//!   filters come afterwards. An event without a token has its own attributes and empty entry and
-//!   exit pages.
+//!   by (ts, batch, position). Its attributes (source, referrer, channel, campaign, place, browser,
+//!   system, device, language, screen) are those of its first event; entry and exit page are the
+//!   paths of its first and last pageview, empty without one. Its duration is last − first event;
+//!   it is a bounce when at most one of its events is interactive. Visits are always derived from
+//!   all events of the day; filters come afterwards. An event without a token has its own
+//!   attributes and empty entry and exit pages.
 //! - A **value** is compared, ordered and shown as its label: an empty source is "Direct / None",
 //!   any other empty value "(not set)"; a filter value that is empty means the label.
-//! - A **filter** is true of an event: of its page or name, or of its visit. All filters must hold
-//!   on the same event. An event that passes is *selected*; a visit or visitor (that is, a pair of
-//!   day and visitor) is selected by one selected event.
+//! - A **filter** is true of an event: of its page, name, host or property, or of its visit.
+//!   Conditions joined by and, or, not are true of one event as a whole. An event that passes is
+//!   *selected*; a visit or visitor (that is, a pair of day and visitor) is selected by one
+//!   selected event.
 //! - **`visitors`**, **`visits`**: selected ones. **`pageviews`**, **`events`**: selected events.
 //! - **`views_per_visit`**: all pageviews of the selected visits, by visit, two decimals.
 //!   **`visit_duration`**: mean of their durations, whole seconds. **`bounce_rate`**: share of
 //!   bounces, whole percent; with filters on `event:page` only over those selected visits whose
-//!   entry page passes these filters too. All are rounded half up; without a visit they are 0.
+//!   entry page passes them too, put in the place of the event's page. All are rounded half up;
+//!   without a visit they are 0.
+//! - **`time_on_page`**: mean engaged time, whole seconds rounded half up, over the selected events
+//!   that are the first of their page in their visit and were engaged at all; **`scroll_depth`**:
+//!   mean of the deepest scroll, whole percent, over those that were scrolled. Engaged time belongs
+//!   to the visitor's last visit that had begun by then, if that visit had the page. Of events of
+//!   one page in a visit those that were not sent with a key alone come first.
 //! - A **dimension** sorts selected events by their value: every row is what a filter for that
 //!   value would give, a visit counts once in each row that one of its selected events reaches,
-//!   and in a row of `event:page` the bounce rate is that of the visits that entered there (a
+//!   and in a row of `event:page` the bounce rate is that of the visits that entered on that page (a
 //!   visit without a pageview entered nowhere).
 //!   `event:name` cannot be combined with the three ratios.
 //! - **`time:hour`**: the stored hour, counted from the day's first instant. Visitors, pageviews and
 //!   events count in the hour of the event; visits and their ratios in the hour in which the visit
-//!   starts, even when its selected events are later.
+//!   starts, even when its selected events are later. **`time:week`** (Monday) and **`time:month`**
+//!   gather days: visitors are daily visitors, summed. **`time:minute`**: of open days only.
 //! - **`realtime`**: events later than now − 300 s; visitors, pageviews, events; no dimensions.
 //! - **Order**: `order_by`, else time dimensions ascending and then the first metric descending;
 //!   then all dimensions ascending, texts by bytes. "(other)" is last whatever the order.
@@ -40,42 +48,51 @@
 //! # What is withheld
 //!
 //! Decision 11, with `k` visitors (visitor-days, known by an event that was not sent with a key
-//! alone). A list is an answer with a dimension other than `time:day`.
+//! alone). A list is an answer with a dimension other than days, weeks and months (*parts*).
 //!
 //! - A list is withheld (`few_visitors`) when fewer than `k` visitors are selected, and
 //!   (`few_visitors_in_complement`) when 1 to `k` − 1 visitors have no selected event, or have an
-//!   event, or a visit, that is not selected; the same for each filter alone, for what each filter
-//!   takes out of what the others select, and for a value that fewer than `k` visitors reach among
-//!   several values of one filter.
+//!   event, or a visit, that is not selected; the same for each of several conditions that must all
+//!   hold alone, for what each takes out of what the others select, and for a value or pattern
+//!   that fewer than `k` visitors reach among several of one filter.
 //! - Filters on two or more dimensions are a combination: when those on some of the dimensions
-//!   alone select 1 to `k` − 1 visitors, or those on one leave so few out by `is_not` or name a value
-//!   that so few reach, nothing is answered, totals neither, whatever the others say. A chart by day
-//!   leaves out the days for which this holds.
-//! - Region and city, and all dimensions of a list of two or more (days left out), show a value
-//!   only when at least `k` selected visitors have it. A list of one unprotected dimension, when
-//!   filters use another dimension, shows a value only when at least `k` visitors of the site and
-//!   range have it, filters aside. All other rows are one row "(other)", computed as one group; if
-//!   fewer than `k` visitors were in it, the smallest shown value joins it. With filters, this is
-//!   settled first for each dimension by itself on all visitors of the site and range.
-//! - With `time:day` every day is held to this by itself: a day that would be withheld alone is
-//!   one row (day, "(other)").
+//!   alone select 1 to `k` − 1 visitors, or those on one leave so few out by a negation or name a
+//!   value that so few reach, nothing is answered, totals neither, whatever the others say. With
+//!   "or", each of the alternatives is weighed so, and as a whole. A chart by parts leaves out the
+//!   parts for which this holds.
+//! - Region, city, properties, `utm_term`, `utm_content`, language, screen, and all dimensions of a
+//!   list of two or more (parts left out), show a value only when at least `k` selected visitors
+//!   have it. A list of one unprotected dimension, when filters use another dimension, shows a value
+//!   only when at least `k` visitors of the site and range have it, filters aside. All other rows are
+//!   one row "(other)", computed as one group; if fewer than `k` visitors were in it, the smallest
+//!   shown value joins it. With filters, this is settled first for each dimension by itself on all
+//!   visitors of the site and range.
+//! - With a time dimension of parts every part is held to this by itself: a part that would be
+//!   withheld alone is one row (part, "(other)").
 
+pub mod cache;
+mod comparison;
+mod generations;
 mod query;
 mod range;
 mod response;
+mod sizes;
+mod source;
 mod sql;
 mod threshold;
-mod visits;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::model::Day;
 use crate::model::Outcome;
 use crate::model::Site;
+use crate::report::cache::Cache;
+use crate::report::cache::CacheKey;
 use crate::report::query::Dimension;
 use crate::report::query::Metric;
-use crate::report::query::Operator;
 use crate::report::query::Query;
+use crate::report::sizes::Sizes;
 use crate::report::threshold::Answer;
 use crate::report::threshold::Guard;
 use crate::report::threshold::Hiding;
@@ -136,11 +153,65 @@ pub async fn run(
     reader: &impl Reader,
     threshold: u32,
     now: u32,
-) -> Result<Vec<u8>, ReportError> {
-    let query = query::check(raw, site, now)?;
-    let guard = Guard::new(site.threshold.unwrap_or(threshold), &query);
-    let released = release(&query, &guard, reader).await?;
-    Ok(response::answer(&query, site, &released))
+    cache: &Cache,
+) -> Result<Bytes, ReportError> {
+    let mut query = query::check(raw, site, now)?;
+    let mut before = query.compared(site, now);
+    place(&mut query, reader).await?;
+    if let Some(before) = &mut before {
+        place(before, reader).await?;
+    }
+    let threshold = site.threshold.unwrap_or(threshold);
+    let key = cache_key(&query, before.as_ref(), site, threshold);
+    if let Some(answer) = key.as_ref().and_then(|key| cache.get(key)) {
+        return Ok(answer);
+    }
+    let released = release(&query, &Guard::new(threshold, &query), reader, cache).await?;
+    let compared = match &before {
+        Some(before) => Some(release(before, &Guard::new(threshold, before), reader, cache).await?),
+        None => None,
+    };
+    let compared = before.as_ref().zip(compared.as_ref());
+    let answer = Bytes::from(response::answer(&query, site, &released, compared));
+    if let Some(key) = key {
+        cache.insert(key, answer.clone());
+    }
+    Ok(answer)
+}
+
+/// Under what the answer is kept; `None` when it holds for this second only.
+fn cache_key(
+    query: &Query,
+    before: Option<&Query>,
+    site: &Site,
+    threshold: u32,
+) -> Option<CacheKey> {
+    let mut text = format!("{}|{}|{:?}", site.domain, site.timezone, query.asked);
+    let mut state = String::new();
+    for one in [Some(query), before].into_iter().flatten() {
+        if one.span.after.is_some() {
+            return None;
+        }
+        text.push_str(&format!("|{}..{}", one.span.from, one.span.to));
+        state.push_str(&one.generations.state);
+        state.push('|');
+    }
+    Some(CacheKey::new(site.id, threshold, &text, &state))
+}
+
+/// Reads which days of the query are closed.
+async fn place(query: &mut Query, reader: &impl Reader) -> Result<(), ReportError> {
+    let rows = reader.select(generations::statement(query.site, &query.span)).await?;
+    query.generations = generations::read(&query.span, &rows).ok_or(ReportError::Shape)?;
+    if query.asked.dimensions.contains(&Dimension::Minute) {
+        let days = query.span.from.0..=query.span.to.0;
+        if query.generations.open_days.len() < days.len() {
+            let sent = "time:minute for a range with a closed day";
+            let allowed = "time:minute for days that are not closed: closing keeps hours only";
+            return Err(QueryError::of_text("dimensions", sent, allowed).into());
+        }
+    }
+    Ok(())
 }
 
 /// Counts of what was not counted from `from` to `to` (both included), by outcome, as one JSON
@@ -167,12 +238,14 @@ async fn release(
     query: &Query,
     guard: &Guard,
     reader: &impl Reader,
+    cache: &Cache,
 ) -> Result<Released<Answer>, ReportError> {
     let mut hiding = guard.open(query);
     if guard.needs_sets() {
-        let days = read(reader, sql::sets(query), sets_of).await?;
+        let sizes = Sizes { reader, cache, query };
+        let days = read(&sizes, sql::sets(query), sets_of).await?;
         let rare = match sql::named_values(query, guard.k()) {
-            Some(statement) => rare(query, &read(reader, statement, pair_of).await?),
+            Some(statement) => rare(query, &read(&sizes, statement, pair_of).await?),
             None => None,
         };
         hiding = match guard.judge(query, &days, rare) {
@@ -252,9 +325,10 @@ async fn has_events(
 fn rare(query: &Query, counts: &[(u64, u64)]) -> Option<Withheld> {
     let (index, _) = counts.iter().filter(|(_, rare)| *rare > 0).min()?;
     let filter = query.asked.filters.get(usize::try_from(*index).ok()?)?;
-    Some(match filter.operator {
-        Operator::Is => Withheld::FewVisitors,
-        Operator::IsNot => Withheld::FewVisitorsInComplement,
+    Some(if filter.operator.is_negative() {
+        Withheld::FewVisitorsInComplement
+    } else {
+        Withheld::FewVisitors
     })
 }
 

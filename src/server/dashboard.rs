@@ -181,6 +181,11 @@ fn sites(state: &State) -> Vec<Value> {
                 "timezone": site.timezone,
                 "created": day::locate(site.created, &site.zone).day.to_string(),
                 "threshold": query::threshold(state, site),
+                "retention_months": directory
+                    .retention_months(site.id)
+                    .map_or(state.settings.retention_months, |own| {
+                        own.min(state.settings.retention_months)
+                    }),
             })
         })
         .collect()

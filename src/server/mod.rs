@@ -11,6 +11,7 @@ pub mod router;
 pub mod answer;
 pub mod limit;
 pub mod state;
+pub mod turns;
 pub mod collect;
 pub mod outcomes;
 pub mod query;

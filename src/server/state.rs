@@ -9,8 +9,10 @@ use crate::account::Accounts;
 use crate::account::sites::Sites;
 use crate::ingest::{Agents, Context, Geo, Headers, Identity, address};
 use crate::keys::Keys;
+use crate::report::cache::Cache;
 use crate::server::origin::PublicOrigin;
 use crate::server::outcomes::OutcomeCounts;
+use crate::server::turns::Turns;
 use crate::spool::Spool;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -61,6 +63,10 @@ pub struct State {
     pub store: Store,
     /// Counts of what was not counted.
     pub outcomes: OutcomeCounts,
+    /// Who may make reports now.
+    pub report_turns: Turns,
+    /// Reports that were made before.
+    pub report_cache: Cache,
     /// The dashboard's own origin.
     pub origin: PublicOrigin,
     /// The address it listens on, which the set-up link names.
@@ -99,6 +105,8 @@ impl State {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self {
+            report_turns: Turns::default(),
+            report_cache: Cache::new(&parts.metrics),
             settings: parts.settings,
             metrics: parts.metrics,
             spool: parts.spool,

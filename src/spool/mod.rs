@@ -66,6 +66,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use disk::{Disk, RealDisk};
+pub use queue::Backlog;
 use queue::Shared;
 pub use segment::{ReadError, Sealed};
 use writer::{Append, Charge};
@@ -290,6 +291,13 @@ impl Spool {
     #[must_use]
     pub fn oldest_age(&self) -> Option<Duration> {
         self.0.shared.oldest_age()
+    }
+
+    /// From when the records are that are not delivered. One that is not acknowledged yet may be
+    /// missing.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        self.0.shared.backlog()
     }
 
     /// Records found damaged since this start.

@@ -19,6 +19,25 @@ use crate::spool::segment::{self, Source};
 /// Longest text of a `.reason` file, bytes.
 const MAX_REASON_BYTES: usize = 4096;
 
+/// What is not delivered, by wall time in seconds since 1970. Wall time and not age: events are
+/// stamped with it, and a machine that slept or a clock that was set must not make them younger.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// The least moment at which a record of this run came.
+    pub received: Option<u32>,
+    /// The least time of a file that an earlier run left. Its records can be older than that: a
+    /// file is written anew when it is sealed.
+    pub found: Option<u32>,
+}
+
+impl Backlog {
+    /// Whether everything is delivered.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
+
 /// The state of an open spool.
 pub(super) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
@@ -65,8 +84,8 @@ pub(super) enum Phase {
 /// Since when a batch holds records.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Since {
-    /// Of this run.
-    Run(Instant),
+    /// Of this run: when the first record came, and the least wall time at which one did.
+    Run(Instant, u32),
     /// Found at start; time of the file, unix seconds.
     Found(u32),
 }
@@ -117,6 +136,10 @@ impl Shared {
             self.bytes.fetch_add(bytes, Ordering::Relaxed);
             self.bytes.fetch_sub(segment.bytes, Ordering::Relaxed);
             segment.bytes = bytes;
+            if let Since::Run(_, wall) = &mut segment.since {
+                // The clock may have gone back since the first record.
+                *wall = (*wall).min(crate::model::now());
+            }
         }
     }
 
@@ -266,10 +289,22 @@ impl Shared {
     pub(super) fn oldest_age(&self) -> Option<Duration> {
         let now = crate::model::now();
         let age = |segment: &Segment| match segment.since {
-            Since::Run(since) => since.elapsed(),
+            Since::Run(since, _) => since.elapsed(),
             Since::Found(since) => Duration::from_secs(u64::from(now.saturating_sub(since))),
         };
         self.state().segments.values().map(age).max()
+    }
+
+    pub(super) fn backlog(&self) -> Backlog {
+        let mut backlog = Backlog::default();
+        for segment in self.state().segments.values() {
+            let (earliest, at) = match segment.since {
+                Since::Run(_, at) => (&mut backlog.received, at),
+                Since::Found(at) => (&mut backlog.found, at),
+            };
+            *earliest = Some(earliest.map_or(at, |known| known.min(at)));
+        }
+        backlog
     }
 }
 

@@ -263,7 +263,7 @@ impl Writer {
             Segment {
                 phase: Phase::Open,
                 bytes: 0,
-                since: Since::Run(since),
+                since: Since::Run(since, crate::model::now()),
                 spool: self.shared.spool,
                 source: Source::Sealed,
                 damage_counted: false,

@@ -21,8 +21,9 @@ const STATEMENT_LIMIT: Duration = Duration::from_secs(90);
 /// How long reading a few rows of settings may take.
 const ROWS_LIMIT: Duration = Duration::from_secs(10);
 /// Statements other than inserts of events that run at a time: the embedded engine has little
-/// memory, and a flood of questions must not end it.
-const AT_ONCE: usize = 12;
+/// memory, and a flood of questions must not end it. The server makes 12 reports at once, each of
+/// one statement at a time; the others are for settings, the lease and closing.
+const AT_ONCE: usize = 16;
 /// How long one of them waits for its turn.
 const TURN_LIMIT: Duration = Duration::from_secs(5);
 
@@ -35,6 +36,8 @@ pub(super) struct Clients {
     pub(super) read: Client,
     pub(super) settings: Client,
     pub(super) schema: Client,
+    /// Held while rows are deleted: one deletion at a time.
+    pub(super) erasing: tokio::sync::Mutex<()>,
 }
 
 impl Clients {
@@ -52,6 +55,7 @@ impl Clients {
             settings: client(access.settings),
             schema: client(access.schema),
             database: access.database,
+            erasing: tokio::sync::Mutex::default(),
         }
     }
 

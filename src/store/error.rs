@@ -35,6 +35,18 @@ const REFUSALS: [u32; 44] = [
     6, 8, 10, 16, 20, 26, 27, 32, 33, 36, 38, 39, 41, 42, 43, 44, 46, 47, 49, 50, 51, 53, 57, 60,
     62, 63, 69, 70, 72, 80, 81, 117, 131, 158, 164, 184, 215, 349, 386, 396, 407, 456, 457, 497,
 ];
+/// Codes of limits: `TOO_MANY_ROWS`, `TIMEOUT_EXCEEDED`, `TOO_SLOW`, `MEMORY_LIMIT_EXCEEDED`,
+/// `TOO_MANY_BYTES`, `TOO_MANY_ROWS_OR_BYTES`.
+const LIMITS: [(u32, Limit); 6] = [
+    (158, Limit::Rows),
+    (159, Limit::Time),
+    (160, Limit::Time),
+    (241, Limit::Memory),
+    (307, Limit::Rows),
+    (396, Limit::Rows),
+];
+/// Why an answer above our own bound cannot be read.
+pub(super) const TOO_LONG: &str = "it is too long";
 /// Codes that mean: these rows can never be inserted (they cannot be parsed or converted).
 const ROW_FAULTS: [u32; 14] = [6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 407];
 /// Code of a wrong name or password.
@@ -45,7 +57,30 @@ const MEMORY_LIMIT_EXCEEDED: u32 = 241;
 const UNKNOWN_TABLE: u32 = 60;
 const UNKNOWN_DATABASE: u32 = 81;
 
+/// What a statement may use up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// The time of one statement.
+    Time,
+    /// The memory of one statement, or of all that run.
+    Memory,
+    /// The rows or bytes read or answered.
+    Rows,
+}
+
 impl StoreError {
+    /// The limit of the reader that the statement came up against, if that was it.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Refused(code) | Self::Ambiguous(code) => {
+                LIMITS.iter().find(|(number, _)| *number == code.number).map(|(_, limit)| *limit)
+            }
+            Self::BadAnswer(reason) if *reason == TOO_LONG => Some(Limit::Rows),
+            Self::BadAnswer(_) | Self::Unreachable => None,
+        }
+    }
+
     /// Whether the rows themselves are at fault, so that they can never be inserted.
     #[must_use]
     pub fn is_row_fault(&self) -> bool {
@@ -154,6 +189,19 @@ mod tests {
         assert!(matches!(StoreError::of_exception("502 Bad Gateway"), StoreError::Ambiguous(_)));
         let timed_out = StoreError::from(clickhouse::error::Error::TimedOut);
         assert_eq!(timed_out, StoreError::Unreachable);
+    }
+
+    #[test]
+    fn limits_are_told_from_other_failures() {
+        let limit = |number: u32| {
+            StoreError::of_exception(&format!("Code: {number}. DB::Exception: x (X_Y)")).limit()
+        };
+        assert_eq!([158, 307, 396].map(limit), [Some(Limit::Rows); 3]);
+        assert_eq!([159, 160].map(limit), [Some(Limit::Time); 2]);
+        assert_eq!(limit(241), Some(Limit::Memory));
+        assert_eq!([60, 516, 999, 0].map(limit), [None; 4]);
+        assert_eq!(StoreError::BadAnswer(TOO_LONG).limit(), Some(Limit::Rows));
+        assert_eq!(StoreError::Unreachable.limit(), None);
     }
 
     #[test]

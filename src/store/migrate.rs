@@ -14,14 +14,15 @@ use crate::store::schema_files::{FILES, SchemaFile, statements};
 /// Longest retention, in months.
 const MAX_RETENTION_MONTHS: u32 = 25;
 
-/// Tables whose rows are kept for `retention_months`, and the column that says from when.
-const RETAINED: [(&str, &str); 6] = [
-    ("open_events", "day"),
-    ("outcomes", "day"),
-    ("closed_batches", "day"),
-    ("hits", "day"),
-    ("totals", "day"),
-    ("closed_days", "day"),
+/// Tables whose rows are kept for `retention_months`, the column that says from when, and months
+/// beyond: what says that a day is closed must not go before the rows of that day.
+const RETAINED: [(&str, &str, u32); 6] = [
+    ("open_events", "day", 0),
+    ("outcomes", "day", 0),
+    ("hits", "day", 0),
+    ("totals", "day", 0),
+    ("closed_batches", "day", 1),
+    ("closed_days", "day", 1),
 ];
 
 /// The table of applied files.
@@ -171,7 +172,8 @@ impl Store {
         let tables = rows::<(String, String)>(query)
             .await
             .map_err(|error| MigrateError::Store { step, error })?;
-        for (table, column) in RETAINED {
+        for (table, column, more) in RETAINED {
+            let months = months + more;
             let found = tables.iter().find(|(name, _)| name == table);
             if let Some((_, engine)) = found
                 && !engine.contains(&format!("TTL {column} + toIntervalMonth({months})"))

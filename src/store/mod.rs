@@ -11,20 +11,25 @@ pub mod drain;
 mod error;
 pub mod lease;
 mod migrate;
+mod masks;
 mod parts;
 mod purge;
+mod retention;
 mod rowbinary;
 pub mod row;
 mod schema_files;
 mod select;
 mod settings;
+pub mod spools;
 mod verify;
 
 use std::sync::Arc;
 
 pub use closing::Bounds;
-pub use error::StoreError;
+pub use error::{Limit, StoreError};
 pub use migrate::MigrateError;
+pub use purge::{Erased, Selection};
+pub use retention::{Enforced, Retention};
 pub use select::{Param, Statement};
 pub use settings::{AccountRow, KeyRow, LoginRow, SiteRow};
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::model::Day;
 use crate::store::Store;
 use crate::store::client::in_turn;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, TOO_LONG};
 
 /// Longest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -104,7 +104,7 @@ pub(super) async fn read(query: Query) -> Result<Vec<Vec<Value>>, StoreError> {
         }
     }
     if too_long {
-        return Err(StoreError::BadAnswer("it is too long"));
+        return Err(StoreError::BadAnswer(TOO_LONG));
     }
     parse(&bytes)
 }

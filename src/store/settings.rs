@@ -30,6 +30,8 @@ pub struct SiteRow {
     pub hostnames: Vec<String>,
     /// Least visitors of a shown group; 0 for the program's.
     pub threshold: u32,
+    /// Months for which rows are kept; 0 for the program's.
+    pub retention_months: u8,
     /// Seconds since 1970.
     pub created: u32,
     /// 1 when it was removed.
@@ -133,6 +135,15 @@ impl Store {
     /// When the database refuses or cannot be reached; so for all functions here.
     pub async fn sites(&self) -> Result<Vec<SiteRow>, StoreError> {
         self.standing("sites", "id").await
+    }
+
+    /// Numbers of sites that were removed.
+    ///
+    /// # Errors
+    /// As [`Store::sites`].
+    pub async fn removed_sites(&self) -> Result<Vec<u32>, StoreError> {
+        let text = "SELECT id FROM sites FINAL WHERE removed = 1 ORDER BY id";
+        rows::<u32>(self.clients.settings.query_raw(text)).await
     }
 
     /// Writes a site.

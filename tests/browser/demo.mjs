@@ -1,18 +1,9 @@
 /** The demo site and its report: filters, Back, periods, custom events, and what is asked of whom. */
 import assert from "node:assert/strict";
-import { again, assertClean, assertNothingStored, given, nextEvent, person, picture, rows, run, setUp, sleep, tile, until } from "./lib.mjs";
+import { again, assertClean, assertNothingStored, given, person, picture, rows, run, setUp, sleep, tile, until, visitDemo } from "./lib.mjs";
 
 await run(async (browser) => {
-  const visitor = await person(browser);
-  for (const path of ["/demo", "/demo/pricing", "/demo/docs"]) {
-    const sent = nextEvent(visitor.page);
-    await visitor.page.goto(given.url + path);
-    assert.equal((await sent).headers()["x-headcount"], "accepted");
-  }
-  await visitor.page.goto(given.url + "/demo/pricing");
-  await visitor.page.getByRole("button", { name: "Take the barge" }).click();
-  await visitor.page.getByRole("status").filter({ hasText: "was sent" }).waitFor();
-  assert.equal(await visitor.page.locator("[data-not-counted]").isVisible(), false);
+  const visitor = await visitDemo(browser);
   await assertNothingStored(visitor);
   await picture(visitor.page, "demo");
   assertClean(visitor, [given.url]);
@@ -36,13 +27,21 @@ await run(async (browser) => {
   await page.getByRole("table", { name: /^Top pages/ }).getByRole("link", { name: "/demo/pricing" }).click();
   await until("two views of one page", ["1", "2"], numbers);
   assert.match(page.url(), /f=is,event:page,\/demo\/pricing/);
-  await page.getByRole("button", { name: /^Page is \/demo\/pricing; change/ }).waitFor();
+  const pill = (words) => page.getByRole("button", { name: `Edit filter: ${words}`, exact: true });
+  const editor = page.getByRole("dialog");
+  await pill("Page is /demo/pricing").waitFor();
   await page.goBack();
   await until("all of it again", ["1", "4"], numbers);
   await page.goForward();
   await until("and the filter again", ["1", "2"], numbers);
-  await page.getByRole("button", { name: /^Page is \/demo\/pricing; change to/ }).click();
-  await until("is not", ["1", "2"], numbers);
+
+  // a pill opens the editor, which changes it
+  await pill("Page is /demo/pricing").click();
+  await editor.getByLabel("Condition").selectOption("is not");
+  await editor.getByRole("button", { name: "Apply" }).click();
+  await pill("Page is not /demo/pricing").waitFor();
+  assert.match(page.url(), /f=is_not,event:page,\/demo\/pricing/);
+  await until("the other pages", ["1", "2"], numbers);
   await page.getByRole("button", { name: /^Remove filter/ }).click();
   await until("no filter", ["1", "4"], numbers);
 

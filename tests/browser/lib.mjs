@@ -181,3 +181,18 @@ export async function setUp(page, { domain, zone = "UTC", email = "owner@shop.ex
   await page.getByRole("button", { name: "Continue" }).click();
   await page.getByRole("heading", { name: "Waiting for the first visit" }).waitFor();
 }
+
+/** Somebody who looks at the demo site: three pages, one of them again for its button. */
+export async function visitDemo(browser) {
+  const visitor = await person(browser);
+  for (const path of ["/demo", "/demo/pricing", "/demo/docs"]) {
+    const sent = nextEvent(visitor.page);
+    await visitor.page.goto(given.url + path);
+    assert.equal((await sent).headers()["x-headcount"], "accepted");
+  }
+  await visitor.page.goto(given.url + "/demo/pricing");
+  await visitor.page.getByRole("button", { name: "Take the barge" }).click();
+  await visitor.page.getByRole("status").filter({ hasText: "was sent" }).waitFor();
+  assert.equal(await visitor.page.locator("[data-not-counted]").isVisible(), false);
+  return visitor;
+}

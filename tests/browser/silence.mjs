@@ -49,4 +49,7 @@ await run(async (browser) => {
   await sleep(500);
   assert.deepEqual(collected(other.seen), ["pageview"], "a browser that may be counted sends one event");
   await assertNothingStored(other);
+  // it tells its attention when the page is left; the rows are counted after that
+  await other.page.goto("about:blank");
+  await sleep(1000);
 });

@@ -21,13 +21,18 @@ await run(async (browser) => {
   await picture(page, "text");
   const link = page.getByRole("table", { name: /^Custom events/ }).getByRole("link").first();
   await link.click();
-  await page.getByRole("button", { name: /^Event is/ }).waitFor();
+  await page.getByRole("button", { name: /^Edit filter: Event is/ }).waitFor();
   const shown = await page.locator("img, iframe, object, embed, script:not([src])").evaluateAll((all) => all.map((one) => one.outerHTML));
   assert.deepEqual(shown, [], "something became an element");
   const links = await page.locator("a").evaluateAll((all) => all.map((one) => one.protocol));
   assert.ok(links.every((protocol) => /^https?:$/.test(protocol)), `${links}`);
-  await page.goto(`${given.url}/sites/demo.example?period=day&f=is,event:page,${encodeURIComponent(EVIL)}`);
-  await page.getByRole("button", { name: /^Page is/ }).waitFor();
+  // suggestions of the filter editor, and an address that somebody made
+  await page.getByRole("button", { name: "Filter", exact: true }).click();
+  await page.getByRole("dialog").getByRole("checkbox").first().waitFor();
+  assert.equal(await page.locator("img, script:not([src])").count(), 0, "a suggestion became an element");
+  await page.keyboard.press("Escape");
+  await page.goto(`${given.url}/sites/demo.example?period=day&property=${encodeURIComponent(EVIL)}&f=is,event:page,${encodeURIComponent(EVIL)}`);
+  await page.getByRole("button", { name: /^Edit filter: Page is/ }).waitFor();
   assert.equal(await page.evaluate(() => window.__ran), undefined, "a stranger's script ran");
   assertClean(owner, [given.url]);
 });

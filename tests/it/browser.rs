@@ -102,6 +102,12 @@ fn the_demo_site_is_counted_and_its_report_can_be_filtered_and_walked_back() {
 }
 
 #[test]
+fn a_report_is_compared_cut_finer_and_filtered_by_what_is_typed() {
+    let (program, setup) = start();
+    run("report", &program, &setup);
+}
+
+#[test]
 fn browsers_that_ask_not_to_be_counted_send_nothing_at_all() {
     let (program, setup) = start();
     run("silence", &program, &setup);

@@ -13,7 +13,7 @@ use crate::support::scan::Scan;
 use serde_json::json;
 
 /// Names of the checks of `doctor`.
-const CHECKS: [&str; 12] = [
+const CHECKS: [&str; 13] = [
     "engine_library",
     "engine_access",
     "database",
@@ -26,6 +26,7 @@ const CHECKS: [&str; 12] = [
     "trusted_proxies",
     "public_url",
     "disk",
+    "days",
 ];
 
 fn matches(pattern: &str, text: &str) -> bool {

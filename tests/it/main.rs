@@ -25,6 +25,8 @@ mod exactly_once;
 #[cfg(test)]
 mod external;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rights;
 #[cfg(test)]
 mod threshold;
@@ -35,6 +37,18 @@ mod questions;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod forgotten;
+#[cfg(test)]
+mod closing_kills;
+#[cfg(test)]
+mod late_rows;
+#[cfg(test)]
+mod one_closer;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod days;
+#[cfg(test)]
+mod closing;
+#[cfg(test)]
+mod limits;

@@ -10,12 +10,51 @@ use crate::support::report::Reports;
 const SITE: &str = "site.example";
 const OTHER_SITE: &str = "other.example";
 
+const DIMENSIONS: [&str; 24] = [
+    "event:page",
+    "event:name",
+    "event:hostname",
+    "event:props:größe der Hose",
+    "visit:source",
+    "visit:referrer",
+    "visit:channel",
+    "visit:utm_source",
+    "visit:utm_medium",
+    "visit:utm_campaign",
+    "visit:utm_term",
+    "visit:utm_content",
+    "visit:country",
+    "visit:region",
+    "visit:city",
+    "visit:browser",
+    "visit:browser_version",
+    "visit:os",
+    "visit:os_version",
+    "visit:device",
+    "visit:language",
+    "visit:screen",
+    "visit:entry_page",
+    "visit:exit_page",
+];
+
 fn start() -> (Program, Reports) {
     let options = Options::behind_proxy().site(SITE, "UTC").site(OTHER_SITE, "UTC").show_all();
     let program = Program::start(options);
     let key = program.add_key(SITE, "read");
     let reports = Reports::new(program.client(), SITE, &key);
     (program, reports)
+}
+
+/// One event, so that there is a row to look at.
+fn send_one(program: &Program) {
+    let agent = agents::like("Chrome", "Windows").text.as_str();
+    let body = format!(
+        r#"{{"n":"pageview","u":"https://{SITE}/p","d":"{SITE}","p":{{"größe der Hose":"XL"}}}}"#
+    );
+    let headers = [("User-Agent", agent), ("X-Forwarded-For", "81.2.69.9")];
+    let answer = program.client().post("/api/event", &headers, body.as_bytes());
+    assert_eq!(answer.outcome(), "accepted");
+    program.wait_rows(1);
 }
 
 fn good() -> Value {
@@ -86,6 +125,89 @@ fn every_mistake_in_a_query_is_answered_with_field_sent_and_allowed() {
     let answer = reports.ask(query.clone());
     assert_eq!(answer.status, 400, "an unknown key: {}", answer.text());
     assert!(answer.text().contains("colour"), "{}", answer.text());
+}
+
+#[test]
+fn every_kind_of_question_is_answered() {
+    let (program, mut reports) = start();
+    send_one(&program);
+    let described = program.client().get("/api/openapi.json", &[]).text();
+    let mut queries = Vec::new();
+    for dimension in DIMENSIONS {
+        let name = dimension.split_once("props:").map_or(dimension, |(_, _)| "event:props:.+");
+        assert!(described.contains(name), "{dimension} is not described");
+        queries.push(with("dimensions", json!([dimension])));
+        queries.push(with("dimensions", json!([dimension, "time:week"])));
+        for operator in ["is", "is_not", "contains", "contains_not", "matches", "matches_not"] {
+            for options in [json!({}), json!({"case_sensitive": false})] {
+                let filter = json!([operator, dimension, ["a", "ä"], options]);
+                queries.push(with("filters", json!([["or", [filter, ["not", filter]]]])));
+            }
+        }
+    }
+    for time in ["time:hour", "time:day", "time:month"] {
+        let mut query = with("dimensions", json!([time]));
+        for mode in ["previous_period", "year_over_year"] {
+            query["include"] = json!({"comparisons": {"mode": mode, "match_day_of_week": true}});
+            queries.push(query.clone());
+        }
+    }
+    queries
+        .push(json!({"metrics": ["visitors"], "date_range": "day", "dimensions": ["time:minute"]}));
+    queries.push(json!({"metrics": ["visitors"], "date_range": "3d"}));
+    for query in queries {
+        let answer = reports.ask(query.clone());
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+    }
+}
+
+/// The API takes no pattern that the engine refuses, or the report would fail without a reason.
+#[test]
+fn the_engine_understands_every_pattern_that_is_taken() {
+    let (program, mut reports) = start();
+    send_one(&program);
+    for pattern in [
+        "blog",
+        "^/(de|en)/[a-z0-9_-]+$",
+        "(?i:a)b(?-s:.)",
+        "(?P<part>a)+?",
+        "(?i)A|(?U)b*",
+        r"\d{4}-\d{2,}-\d{0,2}",
+        r"\bgo\b|\Ago\z|\B",
+        r"[\w.-]+@[^\s@]+",
+        "(?:a*)*",
+        "a|",
+        "()",
+        "}",
+        "[[:alpha:][:^digit:]]",
+        "[]a-]|[^]a]|[-a]",
+        r"[\d-z]",
+        "[a-c-e]",
+        "(a{10}){100}",
+        "^*",
+        "a{0}",
+        r"\p{Greek}|\PL|\p{Lu}|\p{Cf}|[^\pN]",
+        r"\x41|\x{1F600}|\.|\[|\{|\}|\-|\/|\ ",
+        "größe|😀",
+        r"\pL{20}",
+        ".{1000}",
+        "\u{0}",
+        "(?i)[^é]{200}",
+    ] {
+        for options in [json!({}), json!({"case_sensitive": false})] {
+            let filter = json!(["matches", "event:page", [pattern], options]);
+            let answer = reports.ask(with("filters", json!([filter])));
+            assert_eq!(answer.status, 200, "{pattern}: {}", answer.text());
+        }
+    }
+    for pattern in ["(?x)a b", "[a&&b]", "a**", r"\p{Alphabetic}", "(?=a)", "a{1001}", "(", "x\\"] {
+        let query = with("filters", json!([["matches", "event:page", [pattern]]]));
+        assert_helpful(&reports.ask(query.clone()), &query, "filters");
+    }
+    // It looks at the patterns of a filter even when one before has matched.
+    let sql = "SELECT arrayExists(p -> match(path, p), ['.', 'a**']) FROM open_events";
+    let refusal = program.clickhouse().query("read", sql).expect_err("a pattern that is none");
+    assert!(refusal.contains("repetition"), "{refusal}");
 }
 
 #[test]

@@ -6,12 +6,15 @@ import type { Me } from "./state/api";
 import { loadMe, me, unreachable } from "./state/login";
 import { Empty } from "./parts/empty";
 import { Frame, siteHref } from "./parts/frame";
-import { Install } from "./pages/install";
+import { lazy } from "./parts/lazy";
 import { Login } from "./pages/login";
-import { NewSite } from "./pages/new-site";
 import { Report } from "./pages/report";
-import { Setup } from "./pages/setup";
 import { Sites } from "./pages/sites";
+
+// seen once for each site, if at all
+const Install = lazy(async () => (await import("./pages/install")).Install);
+const NewSite = lazy(async () => (await import("./pages/new-site")).NewSite);
+const Setup = lazy(async () => (await import("./pages/setup")).Setup);
 
 /** Sends the reader on, without a step for Back. */
 function Onward({ to }: { to: string }) {

@@ -1,11 +1,12 @@
 //! Rows in memory with the rules of the database: the highest version of a row holds.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::account::error::AccountError;
 use crate::account::shelf::HighestIds;
-use crate::store::{AccountRow, KeyRow, LoginRow, SiteRow};
+use crate::store::{AccountRow, Enforced, Erased, KeyRow, LoginRow, Retention, Selection, SiteRow};
 
 /// The tables; every version of every row is kept.
 #[derive(Default)]
@@ -16,6 +17,10 @@ pub(crate) struct Tables {
     keys: Mutex<Vec<KeyRow>>,
     /// Sites whose rows were deleted, in order.
     pub(crate) deleted: Mutex<Vec<u32>>,
+    /// Selections whose rows were deleted, in order.
+    pub(crate) erased: Mutex<Vec<Selection>>,
+    /// What was enforced last.
+    pub(crate) retention: Mutex<Option<Retention>>,
     /// Whether every call fails.
     pub(crate) down: AtomicBool,
 }
@@ -87,10 +92,34 @@ impl Tables {
         Ok(HighestIds { site: or_0(site), account: or_0(account), key: or_0(key) })
     }
 
-    pub(crate) fn delete_site_rows(&self, site: u32) -> Answer<()> {
+    pub(crate) fn removed_sites(&self) -> Answer<Vec<u32>> {
+        self.up()?;
+        let rows = self.sites.lock().unwrap();
+        Ok(rows.iter().filter(|row| row.removed == 1).map(|row| row.id).collect())
+    }
+
+    pub(crate) fn delete_site_rows(&self, site: u32) -> Answer<Erased> {
         self.up()?;
         self.deleted.lock().unwrap().push(site);
-        Ok(())
+        Ok(Erased::default())
+    }
+
+    pub(crate) fn erase(&self, selection: &Selection) -> Answer<Erased> {
+        self.up()?;
+        self.erased.lock().unwrap().push(selection.clone());
+        Ok(Erased { rows: self.count_rows()?, ..Erased::default() })
+    }
+
+    pub(crate) fn count_rows(&self) -> Answer<BTreeMap<String, u64>> {
+        self.up()?;
+        let counts = [("open_events", 3), ("hits", 5), ("totals", 0)];
+        Ok(counts.map(|(table, rows)| (table.to_owned(), rows)).into())
+    }
+
+    pub(crate) fn enforce_retention(&self, retention: &Retention) -> Answer<Enforced> {
+        self.up()?;
+        *self.retention.lock().unwrap() = Some(retention.clone());
+        Ok(Enforced::default())
     }
 
     pub(crate) fn all_keys(&self) -> Vec<KeyRow> {

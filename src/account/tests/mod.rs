@@ -12,6 +12,7 @@ use crate::account::shelf::Shelf;
 use crate::account::sites::Sites;
 use crate::account::tests::memory::Tables;
 use crate::account::{Account, AccountError, Accounts, KeyRequest, Scope};
+use crate::store::{Retention, Selection};
 
 /// 2026-11-21 12:00:00 UTC.
 const NOON: u32 = 1_795_262_400;
@@ -265,7 +266,7 @@ async fn commands_print_lines_and_json() {
     let list = run(r#"{"command":"site_list"}"#).await.unwrap();
     assert_eq!(
         list.json(),
-        "[{\"created\":\"2026-11-21\",\"domain\":\"a.example\",\"timezone\":\"Europe/Berlin\"}]\n"
+        "[{\"created\":\"2026-11-21\",\"domain\":\"a.example\",\"retention_months\":null,\"timezone\":\"Europe/Berlin\"}]\n"
     );
     assert_eq!(lines(list), "a.example\tEurope/Berlin\t2026-11-21\n");
     let create = r#"{"command":"key_create","scope":"send","sites":["a.example"],"name":"n","expires":null}"#;
@@ -275,6 +276,13 @@ async fn commands_print_lines_and_json() {
     assert_eq!(lines(run(r#"{"command":"key_revoke","id":1}"#).await.unwrap()), "1\n");
     let remove = r#"{"command":"site_remove","domain":"a.example","yes":false}"#;
     assert!(matches!(refused(run(remove).await), AccountError::NotConfirmed(_)));
+    let retention = r#"{"command":"site_retention","domain":"a.example","months":2}"#;
+    assert_eq!(lines(run(retention).await.unwrap()), "a.example\t2\n");
+    let erase = r#"{"command":"erase","domain":"a.example","from":"2026-11-01","to":"2026-11-02","yes":false}"#;
+    let refusal = refused(run(erase).await).to_string();
+    assert!(refusal.contains("3 rows of open_events") && !refusal.contains("totals"), "{refusal}");
+    let erased = run(&erase.replace("false", "true")).await.unwrap();
+    assert_eq!(lines(erased), "hits\t5\nopen_events\t3\ntotals\t0\n");
     let removed = run(&remove.replace("false", "true")).await.unwrap();
     assert!(removed.words().is_some());
     assert_eq!(lines(run(r#"{"command":"site_list"}"#).await.unwrap()), "");
@@ -288,4 +296,50 @@ async fn a_database_that_is_down_is_said_and_changes_nothing() {
     let error = refused(room.accounts.add_site("b.example", "UTC", NOON).await);
     assert!(matches!(error, AccountError::Machine(_)), "{error}");
     assert!(room.sites.snapshot().unwrap().by_domain("a.example").is_some());
+}
+
+#[tokio::test]
+async fn a_sites_retention_is_at_most_the_installations() {
+    let mut room = room();
+    room.accounts = room.accounts.keeping(6);
+    let accounts = &room.accounts;
+    accounts.add_site("a.example", "UTC", NOON).await.unwrap();
+    accounts.add_site("b.example", "UTC", NOON).await.unwrap();
+    accounts.add_site("c.example", "UTC", NOON).await.unwrap();
+    for months in [0, 7, 300] {
+        let refused = refused(accounts.set_retention("a.example", Some(months), NOON).await);
+        assert!(matches!(refused, AccountError::Retention { most: 6, .. }), "{refused}");
+    }
+    assert!(
+        refused(accounts.set_retention("x.example", None, NOON).await)
+            .to_string()
+            .contains("no site")
+    );
+    accounts.set_retention("A.example", Some(6), NOON).await.unwrap();
+    accounts.set_retention("b.example", Some(1), NOON).await.unwrap();
+    accounts.remove_site("c.example", NOON).await.unwrap();
+    let snapshot = room.sites.snapshot().unwrap();
+    let months = |name| snapshot.retention_months(snapshot.by_domain(name).unwrap().id);
+    assert_eq!((months("a.example"), months("b.example")), (Some(6), Some(1)));
+    accounts.set_retention("a.example", None, NOON).await.unwrap();
+    accounts.enforce_retention(NOON).await.unwrap();
+    let enforced = room.tables.retention.lock().unwrap().clone().unwrap();
+    assert_eq!(enforced, Retention { months: 6, sites: vec![(2, 1)], removed: vec![3] });
+}
+
+#[tokio::test]
+async fn erasing_takes_both_days_of_one_site_and_nothing_without_a_yes() {
+    let room = room();
+    let accounts = &room.accounts;
+    accounts.add_site("a.example", "UTC", NOON).await.unwrap();
+    let erase = |from, to, yes| accounts.erase_days("a.example", (from, to), yes, NOON);
+    for (from, to) in [("2026-11-02", "2026-11-01"), ("2026-11-1", "2026-11-02"), ("x", "y")] {
+        refused(erase(from, to, true).await);
+    }
+    refused(erase("2026-11-01", "2026-11-02", false).await);
+    assert!(room.tables.erased.lock().unwrap().is_empty());
+    erase("2026-11-01", "2026-11-01", true).await.unwrap();
+    let day = crate::model::Day::parse("2026-11-01");
+    let wanted = Selection { sites: Some(vec![1]), from: day, to: day };
+    assert_eq!(*room.tables.erased.lock().unwrap(), [wanted]);
 }

@@ -1,24 +1,25 @@
-//! Filters: one operator, one dimension, any of the values.
+//! One filter: an operator, a dimension, and the values of which any may hold.
 
-use serde_json::Map;
 use serde_json::Value;
+use serde_json::json;
 
 use crate::report::query::dimension::Dimension;
 use crate::report::query::error::QueryError;
 use crate::report::query::json::list;
+use crate::report::query::json::object;
+use crate::report::query::pattern;
+use crate::report::query::props::Props;
 
-/// Filters of one query; each one is weighed alone and against the others.
-const MAX_FILTERS: usize = 16;
-/// Dimensions of all filters; each part of them is weighed by itself.
-const MAX_FILTERED_DIMENSIONS: usize = 6;
-/// How deep `and` may stand in `and`.
-const AND_DEPTH_MAX: usize = 3;
 /// Values of one filter.
 const MAX_VALUES: usize = 100;
 /// Bytes of one value of a filter; paths are shorter.
 pub(super) const MAX_VALUE_BYTES: usize = 2_000;
+/// Dimensions of all filters; each part of them is weighed by itself.
+const MAX_FILTERED_DIMENSIONS: usize = 6;
 /// Bytes of all values of all filters; bound values travel in a URL.
 const MAX_FILTER_BYTES: usize = 32 * 1024;
+/// Patterns of all filters; each one is tried on many values.
+const MAX_PATTERNS: usize = 32;
 
 /// How a filter compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,55 +28,130 @@ pub(crate) enum Operator {
     Is,
     /// The value is none of those given.
     IsNot,
+    /// The value holds one of the texts given.
+    Contains,
+    /// The value holds none of the texts given.
+    ContainsNot,
+    /// A piece of the value is as one of the patterns given.
+    Matches,
+    /// No piece of the value is as any of the patterns given.
+    MatchesNot,
 }
 
-/// One condition; several in a query must all hold, those on events on the same event.
+/// One condition on one dimension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Filter {
     /// How it compares.
     pub(crate) operator: Operator,
     /// What it compares; never a time.
     pub(crate) dimension: Dimension,
-    /// The labels it compares with, at least one.
+    /// The labels, texts or RE2 patterns it compares with, at least one.
     pub(crate) values: Vec<String>,
+    /// Whether large and small letters are told apart.
+    pub(crate) case_sensitive: bool,
 }
 
-const TABLE: [(Operator, &str); 2] = [(Operator::Is, "is"), (Operator::IsNot, "is_not")];
+/// Each operator beside its opposite.
+const TABLE: [(Operator, &str, Operator); 6] = [
+    (Operator::Is, "is", Operator::IsNot),
+    (Operator::IsNot, "is_not", Operator::Is),
+    (Operator::Contains, "contains", Operator::ContainsNot),
+    (Operator::ContainsNot, "contains_not", Operator::Contains),
+    (Operator::Matches, "matches", Operator::MatchesNot),
+    (Operator::MatchesNot, "matches_not", Operator::Matches),
+];
 
 impl Operator {
     /// The operator called `name`.
     pub(crate) fn find(name: &str) -> Option<Self> {
-        TABLE.iter().find(|(_, text)| *text == name).map(|(operator, _)| *operator)
+        TABLE.iter().find(|(_, text, _)| *text == name).map(|(operator, _, _)| *operator)
     }
 
     /// All names, for an error that says what is allowed.
     pub(crate) fn allowed() -> String {
-        TABLE.map(|(_, name)| name).join(", ")
+        TABLE.map(|(_, name, _)| name).join(", ")
     }
 
     /// The name in queries.
     pub(crate) fn name(self) -> &'static str {
-        TABLE.iter().find(|(operator, _)| *operator == self).map_or("", |(_, name)| name)
+        TABLE.iter().find(|(operator, _, _)| *operator == self).map_or("", |(_, name, _)| name)
+    }
+
+    /// Whether it holds where none of the values does.
+    pub(crate) fn is_negative(self) -> bool {
+        matches!(self, Self::IsNot | Self::ContainsNot | Self::MatchesNot)
+    }
+
+    /// The operator that holds where any of the values does.
+    pub(crate) fn positive(self) -> Self {
+        if self.is_negative() { self.opposite() } else { self }
+    }
+
+    /// The operator that holds where this one does not.
+    pub(super) fn opposite(self) -> Self {
+        let found = TABLE.iter().find(|(operator, _, _)| *operator == self);
+        found.map_or(self, |(_, _, opposite)| *opposite)
     }
 }
 
-/// The filters of a query; none when it has none.
-///
-/// # Errors
-/// When one is not as it should be, or there are too many of anything.
-pub(super) fn filters(object: &Map<String, Value>) -> Result<Vec<Filter>, QueryError> {
-    let allowed =
-        format!("a list of at most {MAX_FILTERS} filters [operator, dimension, [values]]");
-    let Some(sent) = object.get("filters") else { return Ok(Vec::new()) };
-    let mut filters = Vec::new();
-    for (index, item) in list("filters", sent, &allowed)?.iter().enumerate() {
-        gather(&format!("filters[{index}]"), item, AND_DEPTH_MAX, &mut filters)?;
-        if filters.len() > MAX_FILTERS {
-            return Err(QueryError::new("filters", sent, &allowed));
+impl Filter {
+    /// The filter as it is written in a query; `name` is that of its dimension.
+    pub(super) fn echo(&self, name: &str) -> Value {
+        if self.case_sensitive {
+            json!([self.operator.name(), name, self.values])
+        } else {
+            json!([self.operator.name(), name, self.values, { "case_sensitive": false }])
         }
     }
+}
+
+/// Reads `[operator, dimension, [values]]`, or the same with an object of options behind it.
+///
+/// # Errors
+/// When it is not as it should be.
+pub(super) fn filter(field: &str, sent: &Value, props: &mut Props) -> Result<Filter, QueryError> {
+    let (operator, dimension, values, case_sensitive) = match sent.as_array().map(Vec::as_slice) {
+        Some([operator, dimension, values]) => (operator, dimension, values, true),
+        Some([operator, dimension, values, options]) => {
+            (operator, dimension, values, is_case_sensitive(field, options)?)
+        }
+        _ => {
+            let shape = "[operator, dimension, [values]], or the same with \
+                         {\"case_sensitive\": false} behind it; [\"and\", [filters]], \
+                         [\"or\", [filters]] or [\"not\", filter]";
+            return Err(QueryError::new(field, sent, shape));
+        }
+    };
+    let operator = operator
+        .as_str()
+        .and_then(Operator::find)
+        .ok_or_else(|| QueryError::new(field, operator, &Operator::allowed()))?;
+    let filterable = Dimension::filterable();
+    let found = props.dimension(field, dimension, &filterable)?;
+    if found.is_time() {
+        return Err(QueryError::new(field, dimension, &filterable));
+    }
+    let allowed =
+        format!("a list of 1 to {MAX_VALUES} texts of at most {MAX_VALUE_BYTES} bytes each");
+    let items = list(field, values, &allowed)?;
+    if items.is_empty() || items.len() > MAX_VALUES {
+        return Err(QueryError::new(field, values, &allowed));
+    }
+    let values = items.iter().map(|item| match item.as_str() {
+        Some(text) if text.len() <= MAX_VALUE_BYTES => value(field, operator, found, text),
+        _ => Err(QueryError::new(field, item, &allowed)),
+    });
+    let values = values.collect::<Result<_, _>>()?;
+    Ok(Filter { operator, dimension: found, values, case_sensitive })
+}
+
+/// Refuses filters that are too much together.
+///
+/// # Errors
+/// When they have too many dimensions, patterns or bytes.
+pub(super) fn check_sizes(filters: &[Filter]) -> Result<(), QueryError> {
     let mut dimensions: Vec<Dimension> = Vec::new();
-    for one in &filters {
+    for one in filters {
         if !dimensions.contains(&one.dimension) {
             dimensions.push(one.dimension);
         }
@@ -91,81 +167,111 @@ pub(super) fn filters(object: &Map<String, Value>) -> Result<Vec<Filter>, QueryE
         let allowed = format!("values of at most {MAX_FILTER_BYTES} bytes together");
         return Err(QueryError::of_text("filters", &sent, &allowed));
     }
-    Ok(filters)
-}
-
-/// One filter, or several in `["and", [filter, …]]`, which is what a list of filters means anyway.
-fn gather(
-    field: &str,
-    sent: &Value,
-    depth: usize,
-    filters: &mut Vec<Filter>,
-) -> Result<(), QueryError> {
-    match sent.as_array().map(Vec::as_slice) {
-        Some([word, Value::Array(inner)]) if word == "and" && depth > 0 => {
-            for (index, one) in inner.iter().take(MAX_FILTERS + 1).enumerate() {
-                gather(&format!("{field}[1][{index}]"), one, depth - 1, filters)?;
-            }
-        }
-        _ => filters.push(filter(field, sent)?),
+    let patterns = filters.iter().filter(|one| one.operator.positive() == Operator::Matches);
+    let patterns: usize = patterns.map(|one| one.values.len()).sum();
+    if patterns > MAX_PATTERNS {
+        let sent = format!("{patterns} patterns");
+        let allowed = format!("at most {MAX_PATTERNS} patterns in all filters together");
+        return Err(QueryError::of_text("filters", &sent, &allowed));
     }
     Ok(())
 }
 
-fn filter(field: &str, sent: &Value) -> Result<Filter, QueryError> {
-    let shape = "[operator, dimension, [values]]";
-    let Some([operator, dimension, values]) = sent.as_array().map(Vec::as_slice) else {
-        return Err(QueryError::new(field, sent, shape));
-    };
-    let operator = operator
-        .as_str()
-        .and_then(Operator::find)
-        .ok_or_else(|| QueryError::new(field, operator, &Operator::allowed()))?;
-    let dimension = dimension
-        .as_str()
-        .and_then(Dimension::find)
-        .filter(|found| !found.is_time())
-        .ok_or_else(|| QueryError::new(field, dimension, &Dimension::filterable()))?;
-    let allowed =
-        format!("a list of 1 to {MAX_VALUES} texts of at most {MAX_VALUE_BYTES} bytes each");
-    let items = list(field, values, &allowed)?;
-    if items.is_empty() || items.len() > MAX_VALUES {
-        return Err(QueryError::new(field, values, &allowed));
+fn is_case_sensitive(field: &str, options: &Value) -> Result<bool, QueryError> {
+    match object(field, options, &["case_sensitive"])?.get("case_sensitive") {
+        None => Ok(true),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(other) => {
+            Err(QueryError::new(&format!("{field}.case_sensitive"), other, "true or false"))
+        }
     }
-    let values = items.iter().map(|item| match item.as_str() {
-        Some("") => Ok(dimension.label().to_owned()),
-        Some(text) if text.len() <= MAX_VALUE_BYTES => Ok(text.to_owned()),
-        _ => Err(QueryError::new(field, item, &allowed)),
-    });
-    Ok(Filter { operator, dimension, values: values.collect::<Result<_, _>>()? })
+}
+
+/// One value, an empty one as the label that is shown for it.
+fn value(
+    field: &str,
+    operator: Operator,
+    dimension: Dimension,
+    text: &str,
+) -> Result<String, QueryError> {
+    let refuse = |allowed: &str| Err(QueryError::of_text(field, &json!(text).to_string(), allowed));
+    match operator.positive() {
+        Operator::Is if text.is_empty() => Ok(dimension.label().to_owned()),
+        Operator::Contains | Operator::Matches if text.is_empty() => refuse(
+            "a text that is not empty: every value holds the empty text (for a value that is not \
+             set, use \"is\" with \"\")",
+        ),
+        Operator::Matches => match pattern::check(text) {
+            Ok(()) => Ok(text.to_owned()),
+            Err(fault) => refuse(&format!("{}; {fault}", pattern::ALLOWED)),
+        },
+        _ => Ok(text.to_owned()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    #[test]
-    fn and_is_a_list_of_filters() {
-        let one = json!(["is", "event:page", ["/"]]);
-        let two = json!(["is_not", "visit:country", ["DE"]]);
-        let flat = filters(json!({ "filters": [one, two] }).as_object().unwrap()).unwrap();
-        let nested = json!({ "filters": [["and", [one, ["and", [two]]]]] });
-        assert_eq!(filters(nested.as_object().unwrap()).unwrap(), flat);
-        let or = json!({ "filters": [["or", [one, two]]] });
-        let error = filters(or.as_object().unwrap()).unwrap_err();
-        assert_eq!(error.field, "filters[0]");
+    fn read(sent: &Value) -> Result<Filter, QueryError> {
+        filter("filters[0]", sent, &mut Props::default())
     }
 
     #[test]
-    fn filters_on_too_many_dimensions_are_refused() {
-        let many = ["source", "channel", "country", "browser", "os", "device", "city"];
-        let many: Vec<Value> =
-            many.iter().map(|name| json!(["is", format!("visit:{name}"), ["x"]])).collect();
-        let error = filters(json!({ "filters": many }).as_object().unwrap()).unwrap_err();
-        assert!(error.message.contains("at most 6 dimensions"), "{error}");
-        let six = json!({ "filters": many.get(..6).unwrap() });
-        assert_eq!(filters(six.as_object().unwrap()).unwrap().len(), 6);
+    fn every_operator_has_its_opposite() {
+        for (operator, name, opposite) in TABLE {
+            assert_eq!(Operator::find(name), Some(operator));
+            assert_eq!(operator.name(), name);
+            assert_eq!(opposite.opposite(), operator);
+            assert_ne!(operator.is_negative(), opposite.is_negative());
+            assert_eq!(operator.positive(), opposite.positive());
+            assert!(!operator.positive().is_negative());
+        }
+    }
+
+    #[test]
+    fn letters_are_told_apart_unless_the_filter_says_otherwise() {
+        let sent = json!(["contains", "visit:city", ["mün"], { "case_sensitive": false }]);
+        let found = read(&sent).unwrap();
+        assert!(!found.case_sensitive);
+        assert_eq!(found.echo("visit:city"), sent);
+        for same in [
+            json!(["is", "event:page", ["/"]]),
+            json!(["is", "event:page", ["/"], {}]),
+            json!(["is", "event:page", ["/"], { "case_sensitive": true }]),
+        ] {
+            assert!(read(&same).unwrap().case_sensitive);
+        }
+        for (options, field) in [
+            (json!({ "case": true }), "filters[0].case"),
+            (json!({ "case_sensitive": 1 }), "filters[0].case_sensitive"),
+            (json!(false), "filters[0]"),
+        ] {
+            let error = read(&json!(["is", "event:page", ["/"], options])).unwrap_err();
+            assert_eq!(error.field, field);
+        }
+    }
+
+    #[test]
+    fn an_empty_text_is_a_label_or_a_mistake() {
+        assert_eq!(
+            read(&json!(["is_not", "visit:source", [""]])).unwrap().values,
+            ["Direct / None"]
+        );
+        assert_eq!(read(&json!(["is", "event:props:a", [""]])).unwrap().values, ["(not set)"]);
+        for operator in ["contains", "contains_not", "matches", "matches_not"] {
+            let error = read(&json!([operator, "event:page", ["a", ""]])).unwrap_err();
+            assert!(error.message.contains("every value holds the empty text"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_read_before_it_is_used() {
+        assert_eq!(read(&json!(["matches", "event:page", ["^/a"]])).unwrap().values, ["^/a"]);
+        let error = read(&json!(["matches_not", "event:page", ["(/a"]])).unwrap_err();
+        assert_eq!((error.field.as_str(), error.sent.as_str()), ("filters[0]", "\"(/a\""));
+        assert!(error.allowed.contains("RE2"), "{error}");
+        // Elsewhere it is only a text.
+        read(&json!(["contains", "event:page", ["(/a"]])).unwrap();
     }
 }

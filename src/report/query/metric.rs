@@ -20,12 +20,16 @@ pub(crate) enum Metric {
     BounceRate,
     /// Mean duration of the visits, whole seconds.
     VisitDuration,
+    /// Mean engaged time of pages in visits that have any, whole seconds.
+    TimeOnPage,
+    /// Mean scroll depth of pages in visits that have any, whole percent.
+    ScrollDepth,
 }
 
 struct Entry {
     metric: Metric,
     name: &'static str,
-    /// Over the relation of `sql::hits`.
+    /// Over the relation of `sql::relation`.
     sql: &'static str,
     /// Taken over visits, so that visits must be derived.
     of_visits: bool,
@@ -33,11 +37,11 @@ struct Entry {
     ratio: bool,
 }
 
-const TABLE: [Entry; 7] = [
+const TABLE: [Entry; 9] = [
     Entry {
         metric: Metric::Visitors,
         name: "visitors",
-        sql: "uniqExactIf((day, visitor), e = 1 AND visitor != 0)",
+        sql: "sum(vn) + uniqExactIf(vkey, vkey != 0)",
         of_visits: false,
         ratio: false,
     },
@@ -45,37 +49,45 @@ const TABLE: [Entry; 7] = [
     Entry {
         metric: Metric::Pageviews,
         name: "pageviews",
-        sql: "countIf(e = 1 AND pv = 1)",
+        sql: "sum(pv)",
         of_visits: false,
         ratio: false,
     },
-    Entry {
-        metric: Metric::Events,
-        name: "events",
-        sql: "countIf(e = 1)",
-        of_visits: false,
-        ratio: false,
-    },
+    Entry { metric: Metric::Events, name: "events", sql: "sum(e)", of_visits: false, ratio: false },
     Entry {
         metric: Metric::ViewsPerVisit,
         name: "views_per_visit",
-        sql: "if(sum(f) = 0, 0, intDiv(200 * sum(f * views) + sum(f), 2 * sum(f)))",
+        sql: "if(sum(f) = 0, 0, intDiv(200 * sum(views) + sum(f), 2 * sum(f)))",
         of_visits: true,
         ratio: true,
     },
     Entry {
         metric: Metric::BounceRate,
         name: "bounce_rate",
-        sql: "if(sum(fb) = 0, 0, intDiv(200 * sum(fb * bounce) + sum(fb), 2 * sum(fb)))",
+        sql: "if(sum(fb) = 0, 0, intDiv(200 * sum(bounce) + sum(fb), 2 * sum(fb)))",
         of_visits: true,
         ratio: true,
     },
     Entry {
         metric: Metric::VisitDuration,
         name: "visit_duration",
-        sql: "if(sum(f) = 0, 0, intDiv(2 * sum(f * duration) + sum(f), 2 * sum(f)))",
+        sql: "if(sum(f) = 0, 0, intDiv(2 * sum(duration) + sum(f), 2 * sum(f)))",
         of_visits: true,
         ratio: true,
+    },
+    Entry {
+        metric: Metric::TimeOnPage,
+        name: "time_on_page",
+        sql: "if(sum(ep) = 0, 0, intDiv(2 * sum(ems) + 1000 * sum(ep), 2000 * sum(ep)))",
+        of_visits: false,
+        ratio: false,
+    },
+    Entry {
+        metric: Metric::ScrollDepth,
+        name: "scroll_depth",
+        sql: "if(sum(sp) = 0, 0, intDiv(2 * sum(sd) + sum(sp), 2 * sum(sp)))",
+        of_visits: false,
+        ratio: false,
     },
 ];
 
@@ -95,7 +107,7 @@ impl Metric {
         self.entry().map_or("", |entry| entry.name)
     }
 
-    /// The aggregate over the relation of `sql::hits`.
+    /// The aggregate over the relation of `sql::relation`.
     pub(crate) fn sql(self) -> &'static str {
         self.entry().map_or("0", |entry| entry.sql)
     }
@@ -108,6 +120,11 @@ impl Metric {
     /// Whether it is a ratio over visits.
     pub(crate) fn is_ratio(self) -> bool {
         self.entry().is_some_and(|entry| entry.ratio)
+    }
+
+    /// Whether it is taken over pages, so that the query must say which.
+    pub(crate) fn is_of_pages(self) -> bool {
+        matches!(self, Self::TimeOnPage | Self::ScrollDepth)
     }
 
     fn entry(self) -> Option<&'static Entry> {

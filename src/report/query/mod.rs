@@ -3,19 +3,26 @@
 //! [`parse`] understands the words; [`check`] places them in the site's calendar and refuses what
 //! has no meaning together. Behind it there is only [`Query`].
 
-pub(crate) mod dimension;
-pub(crate) mod error;
-pub(crate) mod filter;
-pub(crate) mod json;
-pub(crate) mod metric;
-pub(crate) mod raw;
+mod comparison;
+mod condition;
+mod dimension;
+mod error;
+mod filter;
+mod include;
+mod json;
+mod metric;
+mod pattern;
+mod props;
+mod raw;
+mod rules;
 
 use crate::model::Site;
 use crate::model::SiteId;
-use crate::report::range::DateRange;
-use crate::report::range::MAX_FINE_DAYS;
+use crate::report::generations::Generations;
 use crate::report::range::Span;
 
+pub(crate) use condition::Condition;
+pub(crate) use condition::echo;
 pub(crate) use dimension::Dimension;
 pub(crate) use dimension::Scope;
 pub use error::QueryError;
@@ -27,8 +34,6 @@ pub(crate) use raw::Order;
 pub use raw::RawQuery;
 pub use raw::parse;
 
-const REALTIME_METRICS: [Metric; 3] = [Metric::Visitors, Metric::Pageviews, Metric::Events];
-
 /// A query that can be answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Query {
@@ -36,24 +41,54 @@ pub(crate) struct Query {
     pub(crate) site: SiteId,
     /// The days.
     pub(crate) span: Span,
+    /// The first instant of each day, seconds since 1970 UTC.
+    pub(crate) starts: Vec<u32>,
+    /// How the days are stored; as long as it was not read, all are open.
+    pub(crate) generations: Generations,
     /// What was asked; `order_by` is complete, so that rows have one order only.
     pub(crate) asked: RawQuery,
 }
 
 impl Query {
-    /// The dimensions other than the day: those that make an answer a list.
+    /// The dimensions other than periods: those that make an answer a list.
     pub(crate) fn list_dimensions(&self) -> Vec<Dimension> {
-        self.asked.dimensions.iter().copied().filter(|one| *one != Dimension::Day).collect()
+        self.asked.dimensions.iter().copied().filter(|one| !one.is_period()).collect()
     }
 
-    /// Whether rows are told apart by day.
-    pub(crate) fn by_day(&self) -> bool {
-        self.asked.dimensions.contains(&Dimension::Day)
+    /// The day, week or month by which rows are told apart.
+    pub(crate) fn period(&self) -> Option<Dimension> {
+        self.asked.dimensions.iter().copied().find(|one| one.is_period())
+    }
+
+    /// Whether rows are told apart by day, week or month.
+    pub(crate) fn by_period(&self) -> bool {
+        self.period().is_some()
+    }
+
+    /// The day, week, month, hour or minute by which rows are told apart.
+    pub(crate) fn time(&self) -> Option<Dimension> {
+        self.asked.dimensions.iter().copied().find(|one| one.is_time())
+    }
+
+    /// The label of every bucket of [`Query::time`], in order; none without one.
+    pub(crate) fn time_labels(&self, site: &Site) -> Vec<String> {
+        match self.time() {
+            Some(Dimension::Minute) => self.span.minute_labels(site),
+            Some(Dimension::Hour) => self.span.hour_labels(site),
+            Some(period) => self.span.period_labels(period),
+            None => Vec::new(),
+        }
     }
 
     /// Whether a metric is taken over visits.
     pub(crate) fn wants_visits(&self) -> bool {
         self.asked.metrics.iter().any(|metric| metric.is_of_visits())
+    }
+
+    /// Whether engaged time or scroll depth is asked for.
+    pub(crate) fn wants_engagement(&self) -> bool {
+        let engaged = [Metric::TimeOnPage, Metric::ScrollDepth];
+        self.asked.metrics.iter().any(|metric| engaged.contains(metric))
     }
 
     /// The different dimensions that filters use.
@@ -73,40 +108,11 @@ impl Query {
 /// # Errors
 /// [`QueryError`] when its parts have no meaning together.
 pub(crate) fn check(mut asked: RawQuery, site: &Site, now: u32) -> Result<Query, QueryError> {
-    let span = asked.range.place(site, now);
-    let joined = |names: Vec<&str>| names.join(", ");
-    if asked.dimensions.contains(&Dimension::Name) {
-        let ratios = asked.metrics.iter().filter(|metric| metric.is_ratio()).map(|m| m.name());
-        let ratios = joined(ratios.collect());
-        if !ratios.is_empty() {
-            let allowed = "with the dimension event:name only visitors, visits, pageviews, events";
-            return Err(QueryError::of_text("metrics", &ratios, allowed));
-        }
-    }
-    if asked.range == DateRange::Realtime {
-        let others = asked.metrics.iter().filter(|metric| !REALTIME_METRICS.contains(metric));
-        let others = joined(others.map(|metric| metric.name()).collect());
-        if !others.is_empty() {
-            let allowed = "with the date range \"realtime\" only visitors, pageviews, events";
-            return Err(QueryError::of_text("metrics", &others, allowed));
-        }
-        if !asked.dimensions.is_empty() {
-            let sent = joined(asked.dimensions.iter().map(|dimension| dimension.name()).collect());
-            let allowed = "none with the date range \"realtime\"";
-            return Err(QueryError::of_text("dimensions", &sent, allowed));
-        }
-    }
     asked.order_by = complete_order(&asked);
-    let query = Query { site: site.id, span, asked };
-    let is_fine = query.asked.dimensions.contains(&Dimension::Hour)
-        || (query.by_day() && !query.list_dimensions().is_empty());
-    if is_fine && span.days() > MAX_FINE_DAYS {
-        let sent = format!("{} days", span.days());
-        let allowed = format!(
-            "at most {MAX_FINE_DAYS} days with time:hour, or with time:day and another dimension"
-        );
-        return Err(QueryError::of_text("date_range", &sent, &allowed));
-    }
+    let span = asked.range.place(site, now);
+    let generations = Generations::all_open(&span);
+    let query = Query { site: site.id, span, starts: span.starts(site), generations, asked };
+    rules::check(&query, site, now)?;
     Ok(query)
 }
 
@@ -157,44 +163,56 @@ pub(crate) mod tests {
         check(parse(body.to_string().as_bytes())?, &site(), 1_795_303_800)
     }
 
-    fn order(parts: &Value) -> Vec<(&'static str, bool)> {
+    fn order(parts: &Value) -> Vec<String> {
         let query = query(parts).unwrap();
-        query.asked.order_by.iter().map(|order| (order.key.name(), order.descending)).collect()
+        let direction = |order: &Order| if order.descending { "desc" } else { "asc" };
+        let name = |order: &Order| query.asked.name_of_key(order.key);
+        let keys = query.asked.order_by.iter();
+        keys.map(|order| format!("{} {}", name(order), direction(order))).collect()
     }
 
     #[test]
     fn the_order_is_complete_so_that_pages_do_not_overlap() {
         assert_eq!(
             order(&json!({ "dimensions": ["visit:source", "time:day"] })),
-            [("time:day", false), ("visitors", true), ("visit:source", false)]
+            ["time:day asc", "visitors desc", "visit:source asc"]
         );
         assert_eq!(
             order(&json!({ "dimensions": ["event:page"], "order_by": [["visitors", "asc"]] })),
-            [("visitors", false), ("event:page", false)]
+            ["visitors asc", "event:page asc"]
         );
     }
 
     #[test]
-    fn what_has_no_meaning_together_is_refused() {
-        for (parts, field) in [
-            (json!({ "metrics": ["bounce_rate"], "dimensions": ["event:name"] }), "metrics"),
-            (json!({ "metrics": ["visits"], "date_range": "realtime" }), "metrics"),
-            (json!({ "date_range": "realtime", "dimensions": ["time:hour"] }), "dimensions"),
-            (
-                json!({ "date_range": ["2025-01-01", "2026-05-01"], "dimensions": ["time:hour"] }),
-                "date_range",
-            ),
-        ] {
-            assert_eq!(query(&parts).expect_err(&parts.to_string()).field, field);
-        }
-        query(&json!({ "metrics": ["bounce_rate"], "dimensions": ["event:page"] })).unwrap();
+    fn a_period_alone_makes_no_list() {
+        let chart = query(&json!({ "dimensions": ["time:day"] })).unwrap();
+        assert!(chart.by_period() && chart.list_dimensions().is_empty());
+        let weeks = query(&json!({ "dimensions": ["visit:os", "time:week"] })).unwrap();
+        assert_eq!(weeks.period(), Some(Dimension::Week));
+        assert_eq!(weeks.list_dimensions(), [Dimension::Os]);
+        let hours = query(&json!({ "dimensions": ["time:hour"] })).unwrap();
+        assert_eq!(hours.list_dimensions(), [Dimension::Hour]);
+        assert_eq!((hours.period(), hours.time()), (None, Some(Dimension::Hour)));
     }
 
     #[test]
-    fn a_day_alone_makes_no_list() {
-        let chart = query(&json!({ "dimensions": ["time:day"] })).unwrap();
-        assert!(chart.by_day() && chart.list_dimensions().is_empty());
-        let hours = query(&json!({ "dimensions": ["time:hour"] })).unwrap();
-        assert_eq!(hours.list_dimensions(), [Dimension::Hour]);
+    fn buckets_of_a_time_have_labels() {
+        let first_and_last = |dimension: &str| {
+            let parts = json!({ "date_range": ["2026-10-24", "2026-10-25"],
+                "dimensions": [dimension] });
+            let labels = query(&parts).unwrap().time_labels(&site());
+            (labels.len(), labels.first().unwrap().clone(), labels.last().unwrap().clone())
+        };
+        for (dimension, count, first, last) in [
+            ("time:day", 2, "2026-10-24", "2026-10-25"),
+            ("time:week", 1, "2026-10-19", "2026-10-19"),
+            ("time:month", 1, "2026-10-01", "2026-10-01"),
+            ("time:hour", 49, "2026-10-24 00:00:00", "2026-10-25 24:00:00"),
+            ("time:minute", 49 * 60, "2026-10-24 00:00:00", "2026-10-25 24:59:00"),
+        ] {
+            let expected = (count, first.to_owned(), last.to_owned());
+            assert_eq!(first_and_last(dimension), expected, "{dimension}");
+        }
+        assert!(query(&json!({})).unwrap().time_labels(&site()).is_empty());
     }
 }

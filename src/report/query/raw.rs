@@ -6,26 +6,28 @@
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::model::Day;
+use crate::report::query::comparison::Comparison;
+use crate::report::query::condition::Condition;
+use crate::report::query::condition::filters;
 use crate::report::query::dimension::Dimension;
+use crate::report::query::dimension::PROP_PREFIX;
 use crate::report::query::error::QueryError;
 use crate::report::query::filter::Filter;
-use crate::report::query::filter::filters;
+use crate::report::query::include::include;
+use crate::report::query::include::pagination;
 use crate::report::query::json::list;
 use crate::report::query::json::names;
 use crate::report::query::json::object;
 use crate::report::query::json::required;
 use crate::report::query::json::text;
 use crate::report::query::metric::Metric;
+use crate::report::query::props::Props;
 use crate::report::range::DateRange;
-use crate::report::range::MAX_RANGE_DAYS;
 
 /// Dimensions of one query.
 const MAX_DIMENSIONS: usize = 4;
 /// Rows of one answer, and their number when the query does not say.
-const MAX_ROWS: u64 = 10_000;
-/// Rows that may be skipped.
-const MAX_OFFSET: u64 = 10_000_000;
+pub(super) const MAX_ROWS: u64 = 10_000;
 
 const KEYS: [&str; 8] = [
     "site_id",
@@ -45,10 +47,17 @@ pub struct RawQuery {
     pub(crate) metrics: Vec<Metric>,
     pub(crate) range: DateRange,
     pub(crate) dimensions: Vec<Dimension>,
+    /// The filters, in the order in which they were written.
     pub(crate) filters: Vec<Filter>,
+    /// How the filters hang together.
+    pub(crate) condition: Condition,
+    /// The names of properties that `Dimension::Prop` counts.
+    pub(crate) props: Vec<String>,
     pub(crate) order_by: Vec<Order>,
     pub(crate) time_labels: bool,
     pub(crate) total_rows: bool,
+    /// The period to compare with.
+    pub(crate) comparison: Option<Comparison>,
     pub(crate) limit: u64,
     pub(crate) offset: u64,
 }
@@ -75,14 +84,29 @@ impl RawQuery {
     pub fn site_id(&self) -> &str {
         &self.site_id
     }
-}
 
-impl Key {
-    /// The name in queries.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Metric(metric) => metric.name(),
-            Self::Dimension(dimension) => dimension.name(),
+    /// The filters in disjunctive form: an event is selected when for any of these terms all of
+    /// its filters hold. Without filters, one empty term.
+    pub(crate) fn terms(&self) -> Vec<Vec<usize>> {
+        self.condition.terms()
+    }
+
+    /// The name of a dimension of this query, with that of the property.
+    pub(crate) fn name_of(&self, dimension: Dimension) -> String {
+        match dimension {
+            Dimension::Prop(place) => {
+                let name = self.props.get(usize::from(place)).map_or("", String::as_str);
+                format!("{PROP_PREFIX}{name}")
+            }
+            other => other.name().to_owned(),
+        }
+    }
+
+    /// The name of what rows are ordered by.
+    pub(crate) fn name_of_key(&self, key: Key) -> String {
+        match key {
+            Key::Metric(metric) => metric.name().to_owned(),
+            Key::Dimension(dimension) => self.name_of(dimension),
         }
     }
 }
@@ -99,21 +123,32 @@ pub fn parse(body: &[u8]) -> Result<RawQuery, QueryError> {
     })?;
     let object = object("", &value, &KEYS)?;
     let metrics = metrics(object)?;
-    let dimensions = dimensions(object)?;
-    let (time_labels, total_rows) = include(object)?;
+    let mut props = Props::default();
+    let dimensions = dimensions(object, &mut props)?;
+    let include = include(object)?;
     let (limit, offset) = pagination(object)?;
-    Ok(RawQuery {
-        site_id: text("site_id", required(object, "site_id", "the domain of a site")?)?.to_owned(),
-        range: range(required(object, "date_range", &DateRange::allowed())?)?,
-        filters: filters(object)?,
-        order_by: order_by(object, &metrics, &dimensions)?,
+    let site_id = text("site_id", required(object, "site_id", "the domain of a site")?)?.to_owned();
+    let sent = required(object, "date_range", &DateRange::allowed())?;
+    let range = DateRange::read(sent)
+        .ok_or_else(|| QueryError::new("date_range", sent, &DateRange::allowed()))?;
+    let (filters, condition) = filters(object, &mut props)?;
+    let mut query = RawQuery {
+        site_id,
         metrics,
+        range,
         dimensions,
-        time_labels,
-        total_rows,
+        filters,
+        condition,
+        props: props.into_names(),
+        order_by: Vec::new(),
+        time_labels: include.time_labels,
+        total_rows: include.total_rows,
+        comparison: include.comparison,
         limit,
         offset,
-    })
+    };
+    query.order_by = order_by(object, &query)?;
+    Ok(query)
 }
 
 fn metrics(object: &Map<String, Value>) -> Result<Vec<Metric>, QueryError> {
@@ -126,49 +161,36 @@ fn metrics(object: &Map<String, Value>) -> Result<Vec<Metric>, QueryError> {
     Ok(found)
 }
 
-fn dimensions(object: &Map<String, Value>) -> Result<Vec<Dimension>, QueryError> {
+fn dimensions(
+    object: &Map<String, Value>,
+    props: &mut Props,
+) -> Result<Vec<Dimension>, QueryError> {
     let allowed = format!(
-        "a list of at most {MAX_DIMENSIONS} different names out of {}",
+        "a list of at most {MAX_DIMENSIONS} different names, at most one of a time, out of {}",
         Dimension::allowed()
     );
     let Some(sent) = object.get("dimensions") else { return Ok(Vec::new()) };
-    let found = names("dimensions", sent, &allowed, Dimension::find)?;
+    let mut found: Vec<Dimension> = Vec::new();
+    for item in list("dimensions", sent, &allowed)? {
+        let one = props.dimension("dimensions", item, &allowed)?;
+        let second_time = one.is_time() && found.iter().any(|other| other.is_time());
+        if found.contains(&one) || second_time {
+            return Err(QueryError::new("dimensions", item, &allowed));
+        }
+        found.push(one);
+    }
     if found.len() > MAX_DIMENSIONS {
         return Err(QueryError::new("dimensions", sent, &allowed));
     }
     Ok(found)
 }
 
-fn range(sent: &Value) -> Result<DateRange, QueryError> {
-    let wrong = || QueryError::new("date_range", sent, &DateRange::allowed());
-    if let Some(name) = sent.as_str() {
-        return DateRange::find(name).ok_or_else(wrong);
-    }
-    let ends: Vec<Option<Day>> = sent
-        .as_array()
-        .ok_or_else(wrong)?
-        .iter()
-        .map(|end| end.as_str().and_then(Day::parse))
-        .collect();
-    match ends.as_slice() {
-        [Some(from), Some(to)] if from <= to && u32::from(to.0 - from.0) < MAX_RANGE_DAYS => {
-            Ok(DateRange::Days(*from, *to))
-        }
-        _ => Err(wrong()),
-    }
-}
-
-fn order_by(
-    object: &Map<String, Value>,
-    metrics: &[Metric],
-    dimensions: &[Dimension],
-) -> Result<Vec<Order>, QueryError> {
-    let keys: Vec<Key> = metrics
-        .iter()
-        .map(|metric| Key::Metric(*metric))
-        .chain(dimensions.iter().map(|dimension| Key::Dimension(*dimension)))
-        .collect();
-    let known = keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(", ");
+fn order_by(object: &Map<String, Value>, query: &RawQuery) -> Result<Vec<Order>, QueryError> {
+    let metrics = query.metrics.iter().map(|metric| Key::Metric(*metric));
+    let dimensions = query.dimensions.iter().map(|dimension| Key::Dimension(*dimension));
+    let keys: Vec<(Key, String)> =
+        metrics.chain(dimensions).map(|key| (key, query.name_of_key(key))).collect();
+    let known = keys.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(", ");
     let allowed = format!("a list of [name, \"asc\" or \"desc\"], each name once, out of {known}");
     let Some(sent) = object.get("order_by") else { return Ok(Vec::new()) };
     let mut orders: Vec<Order> = Vec::new();
@@ -177,7 +199,8 @@ fn order_by(
         let Some([name, direction]) = item.as_array().map(Vec::as_slice) else {
             return Err(wrong());
         };
-        let key = keys.iter().find(|key| Some(key.name()) == name.as_str()).ok_or_else(wrong)?;
+        let known = keys.iter().find(|(_, known)| Some(known.as_str()) == name.as_str());
+        let (key, _) = known.ok_or_else(wrong)?;
         let descending = match direction.as_str() {
             Some("asc") => false,
             Some("desc") => true,
@@ -189,30 +212,6 @@ fn order_by(
         orders.push(Order { key: *key, descending });
     }
     Ok(orders)
-}
-
-fn include(parent: &Map<String, Value>) -> Result<(bool, bool), QueryError> {
-    let Some(sent) = parent.get("include") else { return Ok((false, false)) };
-    let object = object("include", sent, &["time_labels", "total_rows"])?;
-    let flag = |key: &str| match object.get(key) {
-        None => Ok(false),
-        Some(Value::Bool(flag)) => Ok(*flag),
-        Some(other) => Err(QueryError::new(&format!("include.{key}"), other, "true or false")),
-    };
-    Ok((flag("time_labels")?, flag("total_rows")?))
-}
-
-fn pagination(parent: &Map<String, Value>) -> Result<(u64, u64), QueryError> {
-    let Some(sent) = parent.get("pagination") else { return Ok((MAX_ROWS, 0)) };
-    let object = object("pagination", sent, &["limit", "offset"])?;
-    let number = |key: &str, least: u64, most: u64, absent: u64| {
-        let Some(value) = object.get(key) else { return Ok(absent) };
-        value.as_u64().filter(|number| (least..=most).contains(number)).ok_or_else(|| {
-            let allowed = format!("a whole number from {least} to {most}");
-            QueryError::new(&format!("pagination.{key}"), value, &allowed)
-        })
-    };
-    Ok((number("limit", 1, MAX_ROWS, MAX_ROWS)?, number("offset", 0, MAX_OFFSET, 0)?))
 }
 
 #[cfg(test)]
@@ -265,15 +264,24 @@ mod tests {
             ("date_range", json!(["1990-01-01", "2026-05-02"]), "date_range"),
             ("dimensions", json!(["event:path"]), "dimensions"),
             ("dimensions", json!(["visit:city", "visit:city"]), "dimensions"),
+            ("dimensions", json!(["event:props:a", "event:props:a"]), "dimensions"),
+            ("dimensions", json!(["time:day", "time:hour"]), "dimensions"),
+            ("dimensions", json!(["time:week", "visit:city", "time:month"]), "dimensions"),
+            ("date_range", json!("0d"), "date_range"),
+            ("date_range", json!("07d"), "date_range"),
+            ("date_range", json!("1831d"), "date_range"),
+            ("date_range", json!("61mo"), "date_range"),
             ("filters", json!(many), "filters"),
             ("filters", json!({}), "filters"),
             ("filters", json!([["is", "event:page"]]), "filters[0]"),
-            ("filters", json!([["contains", "event:page", ["/"]]]), "filters[0]"),
+            ("filters", json!([["holds", "event:page", ["/"]]]), "filters[0]"),
             ("filters", json!([["is", "time:day", ["2026-05-01"]]]), "filters[0]"),
             ("filters", json!([["is", "event:page", []]]), "filters[0]"),
             ("filters", json!([["is", "event:page", [long]]]), "filters[0]"),
             ("filters", json!([["is", "event:page", "/"]]), "filters[0]"),
-            ("filters", json!([["is", "event:page", ["/"], {}]]), "filters[0]"),
+            ("filters", json!([["is", "event:page", ["/"], {}, {}]]), "filters[0]"),
+            ("filters", json!([["or", []]]), "filters[0]"),
+            ("filters", json!([["not", ["is", "event:page", []]]]), "filters[0][1]"),
             ("order_by", json!([["visits", "asc"]]), "order_by"),
             ("order_by", json!([["visitors", "up"]]), "order_by"),
             ("include", json!({ "imports": true }), "include.imports"),
@@ -307,6 +315,23 @@ mod tests {
     fn an_empty_filter_value_means_the_label() {
         let query = with("filters", json!([["is", "visit:source", [""]]])).unwrap();
         assert_eq!(query.filters[0].values, ["Direct / None"]);
+    }
+
+    #[test]
+    fn properties_have_names_everywhere() {
+        let body = json!({
+            "site_id": "a.example", "metrics": ["visitors"], "date_range": "7d",
+            "dimensions": ["event:props:plan", "event:props:size"],
+            "filters": [["is", "event:props:size", ["XL"]], ["is", "event:props:tone", ["red"]]],
+            "order_by": [["event:props:size", "desc"]],
+        });
+        let query = parse(body.to_string().as_bytes()).unwrap();
+        assert_eq!(query.props, ["plan", "size", "tone"]);
+        assert_eq!(query.dimensions, [Dimension::Prop(0), Dimension::Prop(1)]);
+        assert_eq!(query.filters[1].dimension, Dimension::Prop(2));
+        assert_eq!(query.order_by[0].key, Key::Dimension(Dimension::Prop(1)));
+        assert_eq!(query.name_of(Dimension::Prop(2)), "event:props:tone");
+        assert_eq!(query.name_of(Dimension::Day), "time:day");
     }
 
     proptest::proptest! {

@@ -1,22 +1,37 @@
-//! Expressions of report SQL: values of dimensions, filters, keys of released values.
+//! Expressions of report SQL over the columns of a source: values, filters, keys.
 //!
 //! Every identifier and every literal here comes from a table of ours; what a request sent is
 //! only ever named as a parameter.
 
+use crate::report::query::Condition;
 use crate::report::query::Dimension;
 use crate::report::query::Filter;
 use crate::report::query::Operator;
+use crate::report::query::Query;
 use crate::report::query::Scope;
-use crate::report::visits::NEVER;
-use crate::report::visits::Visits;
+use crate::store::Param;
 
-/// The stored value of a dimension; a plain `String`, so that branches of a union agree.
+/// An expression that is always false.
+pub(crate) const NEVER: &str = "0";
+
+/// The stored value of a dimension in a row of a source.
 pub(crate) fn stored(dimension: Dimension) -> String {
-    match dimension.scope() {
-        Scope::Day => "day".to_owned(),
-        Scope::Hour => "toUInt32(toUInt16(day)) * 32 + hour".to_owned(),
-        _ => format!("CAST({}, 'String')", dimension.column()),
+    match (dimension, dimension.scope()) {
+        (_, Scope::Period) => part(Some(dimension)),
+        (_, Scope::Hour) => hour("hour"),
+        (_, Scope::Minute) => "toUInt32(toUInt16(day)) * 2048 + intDiv(second - \
+             {starts:Array(UInt32)}[toUInt16(day) - toUInt16({from:Date}) + 1], 60)"
+            .to_owned(),
+        (_, Scope::Entry) => "entry_page".to_owned(),
+        (_, Scope::Exit) => "exit_page".to_owned(),
+        (Dimension::Prop(place), _) => format!("prop{place}"),
+        _ => dimension.column().to_owned(),
     }
+}
+
+/// An hour of a day as one number; `column` holds the hour.
+pub(crate) fn hour(column: &str) -> String {
+    format!("toUInt32(toUInt16(day)) * 32 + {column}")
 }
 
 /// The value as it is shown: a label for an empty text.
@@ -27,38 +42,91 @@ pub(crate) fn shown(dimension: Dimension, stored: &str) -> String {
     format!("if({stored} = '', '{}', {stored})", dimension.label())
 }
 
-/// The value of one row of `open_events` by itself; it has no entry and no exit page.
-pub(crate) fn of_row(dimension: Dimension) -> String {
-    match dimension.scope() {
-        Scope::Entry | Scope::Exit => format!("'{}'", dimension.label()),
-        _ => shown(dimension, &stored(dimension)),
+/// The value of a row, as it is shown.
+pub(crate) fn value(dimension: Dimension) -> String {
+    shown(dimension, &stored(dimension))
+}
+
+/// The day, week or month that a row belongs to.
+pub(crate) fn part(period: Option<Dimension>) -> String {
+    match period {
+        Some(Dimension::Week) => "toMonday(day)",
+        Some(Dimension::Month) => "toStartOfMonth(day)",
+        _ => "day",
+    }
+    .to_owned()
+}
+
+/// The condition of a query on a row; `stored` says where the value of a dimension is found.
+pub(crate) fn condition(
+    query: &Query,
+    condition: &Condition,
+    stored: &dyn Fn(Dimension) -> String,
+) -> String {
+    let several = |list: &[Condition]| {
+        list.iter().map(|one| self::condition(query, one, stored)).collect::<Vec<_>>()
+    };
+    match condition {
+        Condition::Leaf(index) => match query.asked.filters.get(*index) {
+            Some(filter) => leaf(*index, filter, &stored(filter.dimension)),
+            None => NEVER.to_owned(),
+        },
+        Condition::All(list) => all(&several(list)),
+        Condition::Any(list) => any(&several(list)),
     }
 }
 
-/// The value in `visit`, or, for a dimension of events, in its event called `event`.
-pub(crate) fn of_visit(dimension: Dimension, visits: &mut Visits, event: &str) -> String {
-    let raw = stored(dimension);
-    let found = match dimension.scope() {
-        Scope::Visit => visits.first(&raw),
-        Scope::Entry => visits.entry(&raw),
-        Scope::Exit => visits.exit(&raw),
-        Scope::Day | Scope::Hour | Scope::Event => visits.of(event, &raw),
-    };
-    shown(dimension, &found)
+/// The condition of filter number `index` on the value stored in `stored`.
+pub(crate) fn leaf(index: usize, filter: &Filter, stored: &str) -> String {
+    let not = if filter.operator.is_negative() { "NOT " } else { "" };
+    if filter.operator.positive() == Operator::Is && filter.case_sensitive {
+        return format!("{not}({stored} IN {{{}:Array(String)}})", filter_parameter(index));
+    }
+    let shown = shown(filter.dimension, stored);
+    let values = (0..filter.values.len()).map(|place| one_value(index, place, filter, &shown));
+    format!("{not}({})", any(&values.collect::<Vec<_>>()))
 }
 
-/// The condition of filter number `index` on a shown value.
-pub(crate) fn matches(index: usize, filter: &Filter, value: &str) -> String {
-    let not = match filter.operator {
-        Operator::Is => "",
-        Operator::IsNot => "NOT ",
-    };
-    format!("{not}has({{{}:Array(String)}}, {value})", filter_parameter(index))
+/// Whether one value of a filter, which is not compared as a whole list, holds for `shown`.
+pub(crate) fn one_value(index: usize, place: usize, filter: &Filter, shown: &str) -> String {
+    let value = format!("{{{}:String}}", value_parameter(index, place));
+    match (filter.operator.positive(), filter.case_sensitive) {
+        (Operator::Contains, true) => format!("position({shown}, {value}) > 0"),
+        (Operator::Contains, false) => {
+            format!("position(lowerUTF8({shown}), lowerUTF8({value})) > 0")
+        }
+        (Operator::Matches, true) => format!("match({shown}, {value})"),
+        (Operator::Matches, false) => format!("match({shown}, concat('(?i)', {value}))"),
+        _ if filter.case_sensitive => format!("{shown} = {value}"),
+        _ => format!("lowerUTF8({shown}) = lowerUTF8({value})"),
+    }
 }
 
-/// The parameter that holds the values of filter number `index`.
-pub(crate) fn filter_parameter(index: usize) -> String {
+/// The parameters that the filters of a query name.
+pub(crate) fn filter_params(query: &Query) -> Vec<(String, Param)> {
+    let mut params = Vec::new();
+    for (index, filter) in query.asked.filters.iter().enumerate() {
+        let mut stored = filter.values.clone();
+        if stored.iter().any(|value| value == filter.dimension.label()) {
+            stored.push(String::new());
+        }
+        params.push((filter_parameter(index), Param::StrArray(stored)));
+        for (place, value) in filter.values.iter().enumerate() {
+            params.push((value_parameter(index, place), Param::Str(value.clone())));
+        }
+    }
+    for (place, name) in query.asked.props.iter().enumerate() {
+        params.push((format!("prop{place}"), Param::Str(name.clone())));
+    }
+    params
+}
+
+fn filter_parameter(index: usize) -> String {
     format!("filter{index}")
+}
+
+fn value_parameter(index: usize, place: usize) -> String {
+    format!("filter{index}_{place}")
 }
 
 /// All of `conditions`, or `1`.
@@ -71,22 +139,28 @@ pub(crate) fn any(conditions: &[String]) -> String {
     joined(conditions, " OR ", NEVER)
 }
 
-/// The key under which a shown value is released: with its day where rows are told apart by day.
-pub(crate) fn key(dimension: Dimension, value: &str, by_day: bool) -> String {
+/// The key under which a shown value is released: with its day, week or month where rows are told
+/// apart by it.
+pub(crate) fn key(dimension: Dimension, value: &str, period: Option<Dimension>) -> String {
     match dimension.scope() {
-        Scope::Hour => format!("toString({value})"),
-        _ if by_day => format!("concat(toString(day), '|', {value})"),
+        Scope::Hour | Scope::Minute => format!("toString({value})"),
+        _ if period.is_some() => format!("concat(toString({}), '|', {value})", part(period)),
         _ => value.to_owned(),
     }
 }
 
-/// A column of an answer: the text of a day or an hour, or the value itself.
+/// A column of an answer: the text of a time, or the value itself.
 pub(crate) fn text(dimension: Dimension, column: &str) -> String {
+    let date = |per_day: u32| format!("toString(toDate(toUInt16(intDiv({column}, {per_day}))))");
     match dimension.scope() {
-        Scope::Day => format!("toString({column})"),
-        Scope::Hour => format!(
-            "concat(toString(toDate(toUInt16(intDiv({column}, 32)))), ' ', \
-             leftPad(toString({column} % 32), 2, '0'), ':00:00')"
+        Scope::Period => format!("toString({column})"),
+        Scope::Hour => {
+            format!("concat({}, ' ', leftPad(toString({column} % 32), 2, '0'), ':00:00')", date(32))
+        }
+        Scope::Minute => format!(
+            "concat({}, ' ', leftPad(toString(intDiv({column} % 2048, 60)), 2, '0'), ':', \
+             leftPad(toString(({column} % 2048) % 60), 2, '0'), ':00')",
+            date(2048)
         ),
         _ => column.to_owned(),
     }

@@ -4,89 +4,105 @@
 //! parameter. No statement reads the clock and none carries settings.
 
 mod expression;
-mod hits;
+mod hidden;
+mod relation;
+mod rows;
 mod sets;
 
 use crate::model::Day;
 use crate::model::SiteId;
 use crate::report::query::Dimension;
+use crate::report::query::Filter;
 use crate::report::query::Key;
 use crate::report::query::Metric;
+use crate::report::query::Operator;
 use crate::report::query::Query;
-use crate::report::sql::hits::Shape;
+use crate::report::sql::relation::Shape;
+use crate::report::sql::relation::relation;
 use crate::report::threshold::Basis;
 use crate::report::threshold::Hiding;
 use crate::report::threshold::Pass;
 use crate::store::Param;
 use crate::store::Statement;
 
-/// Sizes of what the query selects and leaves out, by day; see [`sets::sets`].
+/// Sizes of what the query selects and leaves out, by part; see [`sets::sets`].
 pub(crate) fn sets(query: &Query) -> Statement {
     Statement { sql: sets::sets(query), params: params(query, None, None) }
 }
 
-/// One row a filter with several values: its number, and how many of them fewer visitors than
-/// `k` reach.
+/// Rows of the number of a filter with several values, and how many of them fewer visitors than
+/// `k`, but some, reach.
 pub(crate) fn named_values(query: &Query, k: u32) -> Option<Statement> {
     let filters = query.asked.filters.iter().enumerate().filter(|(_, one)| one.values.len() > 1);
     let parts: Vec<String> = filters
-        .map(|(index, filter)| {
-            let shape = Shape {
-                dimensions: &[filter.dimension],
-                filtered: false,
-                visits: false,
-                hiding: None,
-            };
-            format!(
-                "SELECT {index}, count() FROM (SELECT d0 FROM ({}) WHERE visitor != 0 \
-                 AND by_key = 0 AND has({{{}:Array(String)}}, d0) GROUP BY d0 \
-                 HAVING uniqExact((day, visitor)) < {{k:UInt64}})",
-                hits::relation(query, &shape),
-                expression::filter_parameter(index)
-            )
+        .flat_map(|(index, filter)| {
+            if filter.operator.positive() == Operator::Is && filter.case_sensitive {
+                vec![few_of_list(query, index, filter)]
+            } else {
+                let places = 0..filter.values.len();
+                places.map(|place| few_of_one(query, index, place, filter)).collect()
+            }
         })
         .collect();
     (!parts.is_empty())
         .then(|| Statement { sql: parts.join(" UNION ALL "), params: params(query, Some(k), None) })
 }
 
-/// What "(other)" would hold: day (or an empty text), visitors who count for groups, events.
+/// Values of a list that few visitors reach, each counted by itself.
+fn few_of_list(query: &Query, index: usize, filter: &Filter) -> String {
+    let dimensions = [filter.dimension];
+    let positive = Filter { operator: Operator::Is, ..filter.clone() };
+    format!(
+        "SELECT toUInt64({index}), count() FROM (SELECT d0, {} AS heads FROM ({}) WHERE {} \
+         GROUP BY d0 HAVING heads > 0 AND heads < {{k:UInt64}})",
+        hidden::HEADS,
+        relation(query, &Shape::heads(&dimensions, false)),
+        expression::leaf(index, &positive, "d0")
+    )
+}
+
+/// Whether few visitors reach what one value matches.
+fn few_of_one(query: &Query, index: usize, place: usize, filter: &Filter) -> String {
+    let dimensions = [filter.dimension];
+    let shape = Shape { merged: true, ..Shape::heads(&dimensions, false) };
+    format!(
+        "SELECT toUInt64({index}), toUInt64(heads > 0 AND heads < {{k:UInt64}}) FROM (\
+         SELECT {} AS heads FROM ({}) WHERE {})",
+        hidden::HEADS,
+        relation(query, &shape),
+        expression::one_value(index, place, filter, "d0")
+    )
+}
+
+/// What "(other)" would hold: part (or an empty text), visitors who count for groups, events.
 pub(crate) fn other(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement {
-    let shape = Shape {
-        dimensions: &pass.dimensions,
-        filtered: pass.basis == Basis::Selected,
-        visits: false,
-        hiding: Some(hiding),
-    };
+    let filtered = pass.basis == Basis::Selected;
+    let shape = Shape { hiding: Some(hiding), ..Shape::heads(&pass.dimensions, filtered) };
     let sql = format!(
-        "SELECT {} AS part, uniqExactIf((day, visitor), visitor != 0 AND by_key = 0), count() \
-         FROM ({}) WHERE o = 1 GROUP BY part",
+        "SELECT {} AS part, {}, sum(e) FROM ({}) WHERE o = 1 GROUP BY part",
         part(query),
-        hits::relation(query, &shape)
+        hidden::HEADS,
+        relation(query, &shape)
     );
     Statement { sql, params: params(query, None, Some(hiding)) }
 }
 
-/// The smallest shown value of each part: day (or an empty text), place of the dimension in the
+/// The smallest shown value of each part: part (or an empty text), place of the dimension in the
 /// pass, key.
 pub(crate) fn smallest(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement {
     let values = pass.dimensions.iter().copied().enumerate();
     let parts: Vec<String> = values
         .map(|(index, dimension)| {
-            let shape = Shape {
-                dimensions: &[dimension],
-                filtered: pass.basis == Basis::Selected,
-                visits: false,
-                hiding: Some(hiding),
-            };
-            let key = expression::key(dimension, "d0", query.by_day());
+            let dimensions = [dimension];
+            let filtered = pass.basis == Basis::Selected;
+            let shape = Shape { hiding: Some(hiding), ..Shape::heads(&dimensions, filtered) };
+            let key = expression::key(dimension, "d0", query.period());
             format!(
-                "SELECT {} AS part, {index} AS place, {key} AS released, \
-                 uniqExact((day, visitor)) AS size FROM ({}) \
-                 WHERE o = 0 AND visitor != 0 AND by_key = 0 GROUP BY part, released \
-                 HAVING size >= {{k:UInt64}}",
+                "SELECT {} AS part, {index} AS place, {key} AS released, {} AS size FROM ({}) \
+                 WHERE o = 0 GROUP BY part, released HAVING size >= {{k:UInt64}}",
                 part(query),
-                hits::relation(query, &shape)
+                hidden::HEADS,
+                relation(query, &shape)
             )
         })
         .collect();
@@ -103,10 +119,10 @@ pub(crate) fn results(query: &Query, hiding: &Hiding) -> Statement {
     let asked = &query.asked;
     let dimensions = query.list_dimensions();
     let shape = Shape {
-        dimensions: &dimensions,
-        filtered: true,
         visits: query.wants_visits(),
+        engagement: query.wants_engagement(),
         hiding: Some(hiding),
+        ..Shape::heads(&dimensions, true)
     };
     let mut columns = vec!["o".to_owned()];
     let mut inner = Vec::new();
@@ -120,8 +136,7 @@ pub(crate) fn results(query: &Query, hiding: &Hiding) -> Statement {
         columns.push(metric.name().to_owned());
         inner.push(format!("toUInt64({}) AS {}", metric.sql(), metric.name()));
     }
-    let heads = Metric::Visitors.sql();
-    inner.push(format!("toUInt64({heads}) AS heads"));
+    inner.push(format!("toUInt64({}) AS heads", Metric::Visitors.sql()));
     columns.push("count() OVER ()".to_owned());
     columns.push("sumIf(heads, o = 1) OVER ()".to_owned());
     let (o, group_by) = if asked.dimensions.is_empty() {
@@ -134,7 +149,7 @@ pub(crate) fn results(query: &Query, hiding: &Hiding) -> Statement {
          LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
         columns.join(", "),
         inner.join(", "),
-        hits::relation(query, &shape),
+        relation(query, &shape),
         order(query)
     );
     let mut params = params(query, None, Some(hiding));
@@ -157,14 +172,17 @@ pub(crate) fn outcomes(site: SiteId, from: Day, to: Day) -> Statement {
     }
 }
 
-fn part(query: &Query) -> &'static str {
-    if query.by_day() { "toString(day)" } else { "''" }
+fn part(query: &Query) -> String {
+    match query.period() {
+        Some(period) => format!("toString({})", expression::part(Some(period))),
+        None => "''".to_owned(),
+    }
 }
 
 /// The value that rows are grouped by: nothing of a value that belongs to "(other)".
 fn grouped(dimension: Dimension, list: &[Dimension]) -> String {
     let Some(place) = list.iter().position(|one| *one == dimension) else {
-        return "day".to_owned();
+        return expression::part(Some(dimension));
     };
     let nothing = if dimension.is_time() { "toUInt32(0)" } else { "''" };
     format!("if(o = 1, {nothing}, d{place})")
@@ -195,9 +213,11 @@ fn params(query: &Query, k: Option<u32>, hiding: Option<&Hiding>) -> Vec<(String
     if let Some(after) = query.span.after {
         params.push(("after".to_owned(), Param::U64(u64::from(after))));
     }
-    for (index, filter) in query.asked.filters.iter().enumerate() {
-        let values = Param::StrArray(filter.values.clone());
-        params.push((expression::filter_parameter(index), values));
+    params.extend(query.generations.params());
+    params.extend(expression::filter_params(query));
+    if query.asked.dimensions.contains(&Dimension::Minute) {
+        let starts = query.starts.iter().copied().map(u64::from).collect();
+        params.push(("starts".to_owned(), Param::U64Array(starts)));
     }
     if let Some(k) = k.or(hiding.map(Hiding::k)) {
         params.push(("k".to_owned(), Param::U64(u64::from(k))));
@@ -209,7 +229,7 @@ fn params(query: &Query, k: Option<u32>, hiding: Option<&Hiding>) -> Vec<(String
     for dimension in query.list_dimensions() {
         let joined: Vec<String> = hiding.joined(dimension).map(str::to_owned).collect();
         if !joined.is_empty() {
-            params.push((hits::joined_parameter(dimension), Param::StrArray(joined)));
+            params.push((hidden::joined_parameter(dimension), Param::StrArray(joined)));
         }
     }
     params

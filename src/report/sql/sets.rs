@@ -1,56 +1,62 @@
 //! How many visitors a query selects, leaves out, and would select with a filter less.
 //!
-//! One row a day, so that a range is a plain sum. Only visitors known by an event that was not
-//! sent with a key alone are counted; what they are counted for is decided on such events too.
+//! One row a day, week or month (or only days), so that a range is a plain sum. Only visitors
+//! known by an event that was not sent with a key alone are counted; what they are counted for is
+//! decided on such events too.
 
+use crate::report::query::Condition;
 use crate::report::query::Dimension;
-use crate::report::query::Operator;
 use crate::report::query::Query;
+use crate::report::source;
+use crate::report::source::Column;
+use crate::report::source::Columns;
 use crate::report::sql::expression;
-use crate::report::visits::ROWS;
-use crate::report::visits::SECOND;
-use crate::report::visits::Visits;
+use crate::report::sql::hidden;
+use crate::report::sql::relation::Kind;
+use crate::report::sql::relation::Shape;
+use crate::report::sql::relation::kind_of;
+use crate::report::sql::relation::relation;
 
-/// One row a day: `day`, `selected`, `[alone…]`, `[left out…]`.
+/// One row a part: its first day, `selected`, `[alone…]`, `[left out…]`.
 ///
-/// *Alone* has, for each set of some but not all dimensions that filters use, visitors with an
-/// event for which the filters of those dimensions hold and, for one dimension with an `is_not`,
-/// with an event for which they do not: an answer to all filters must not say more of few visitors
-/// whom some of the filters pick out already. *Left out* has visitors without a selected event, with an
-/// event that is not selected, with a visit without a selected event; and, of several filters,
-/// for each one visitors with an event (without any event) for which it holds alone, and visitors
-/// whom it takes out of what the others select (an event of theirs; them altogether).
+/// *Alone* has, for each set of some but not all dimensions that the filters of one term use (of
+/// all of them, when there are several terms), visitors with an event for which the filters of
+/// those dimensions hold and, for one dimension with a negative filter, with an event for which they
+/// do not, and without any for which they do: an answer must not say more of few visitors whom some of the filters pick out already.
+/// *Left out* has visitors without a selected event, with an event that is not selected, with a
+/// visit without a selected event; and, of several conditions that must all hold, for each one
+/// visitors with an event (without any event) for which it holds alone, and visitors whom it takes
+/// out of what the others select (an event of theirs; them altogether).
 pub(crate) fn sets(query: &Query) -> String {
-    let count = query.asked.filters.len();
-    let filters: Vec<String> = (0..count).map(|index| format!("m{index}")).collect();
-    let mut flags = vec![flag("selected", &expression::all(&filters))];
-    let mut left_out = vec!["selected = 0", "missed = 1", "idle = 1"]
-        .into_iter()
-        .map(str::to_owned)
-        .collect::<Vec<_>>();
-    flags.push(flag("missed", &format!("NOT ({})", expression::all(&filters))));
+    if query.asked.filters.is_empty() {
+        return selected_only(query);
+    }
+    let conjuncts = conjuncts(query);
+    let names: Vec<String> = (0..conjuncts.len()).map(|index| format!("c{index}")).collect();
+    let mut flags = vec![flag("selected", &expression::all(&names))];
+    let mut left_out: Vec<String> =
+        ["selected = 0", "missed = 1", "idle = 1"].map(str::to_owned).into();
+    flags.push(flag("missed", &format!("NOT ({})", expression::all(&names))));
     let mut alone = Vec::new();
-    for (index, some) in parts(&query.filtered_dimensions()).iter().enumerate() {
-        let same = query.asked.filters.iter().zip(&filters);
-        let same = same.filter(|(filter, _)| some.contains(&filter.dimension));
-        let excludes =
-            some.len() == 1 && same.clone().any(|(filter, _)| filter.operator == Operator::IsNot);
-        let same: Vec<String> = same.map(|(_, name)| name.clone()).collect();
-        flags.push(flag(&format!("alone{index}"), &expression::all(&same)));
+    for (index, part) in weighed(query).iter().enumerate() {
+        let holds: Vec<String> = part.leaves.iter().map(|leaf| format!("m{leaf}")).collect();
+        flags.push(flag(&format!("alone{index}"), &expression::all(&holds)));
         alone.push(format!("alone{index} = 1"));
-        if excludes {
-            let fails = format!("NOT ({})", expression::all(&same));
+        if part.excludes {
+            let fails = format!("NOT ({})", expression::all(&holds));
             flags.push(flag(&format!("fails{index}"), &fails));
             alone.push(format!("fails{index} = 1"));
+            // Those whom it leaves out altogether.
+            alone.push(format!("alone{index} = 0"));
         }
     }
-    for index in (0..count).filter(|_| count > 1) {
-        let others = filters.iter().enumerate().filter(|(other, _)| *other != index);
+    for index in (0..names.len()).filter(|_| names.len() > 1) {
+        let others = names.iter().enumerate().filter(|(other, _)| *other != index);
         let others = expression::all(&others.map(|(_, name)| name.clone()).collect::<Vec<_>>());
-        flags.push(flag(&format!("own{index}"), &format!("m{index}")));
-        flags.push(flag(&format!("not{index}"), &format!("NOT m{index}")));
+        flags.push(flag(&format!("own{index}"), &format!("c{index}")));
+        flags.push(flag(&format!("not{index}"), &format!("NOT c{index}")));
         flags.push(flag(&format!("others{index}"), &others));
-        flags.push(flag(&format!("taken{index}"), &format!("({others}) AND NOT m{index}")));
+        flags.push(flag(&format!("taken{index}"), &format!("({others}) AND NOT c{index}")));
         left_out.push(format!("own{index} = 0"));
         left_out.push(format!("not{index} = 1"));
         left_out.push(format!("others{index} = 1 AND selected = 0"));
@@ -60,22 +66,82 @@ pub(crate) fn sets(query: &Query) -> String {
         flags.iter().map(|(name, _)| format!("max({name}_v) AS {name}")).collect();
     let visits: Vec<String> =
         flags.iter().map(|(name, sql)| format!("{sql} AS {name}_v")).collect();
+    let part = expression::part(query.period());
     format!(
-        "SELECT toString(day), countIf(selected = 1), {}, {} FROM (SELECT day, visitor, {}, \
-         min(selected_v) = 0 AS idle FROM (SELECT day, visitor, start, {} FROM ({}) \
-         GROUP BY day, visitor, start) GROUP BY day, visitor) GROUP BY day",
+        "SELECT toString({part}) AS part, countIf(selected = 1), {}, {} FROM (\
+         SELECT day, visitor, {}, min(selected_v) = 0 AS idle FROM (\
+         SELECT day, visitor, visit, {} FROM ({}) GROUP BY day, visitor, visit) \
+         GROUP BY day, visitor) GROUP BY part",
         counts(&alone),
         counts(&left_out),
         visitors.join(", "),
         visits.join(", "),
-        events(query)
+        events(query, &conjuncts)
     )
 }
 
-/// All sets of some, but not all, of `dimensions`; of a single one, itself.
-fn parts(dimensions: &[Dimension]) -> Vec<Vec<Dimension>> {
+/// Without filters nobody is left out.
+fn selected_only(query: &Query) -> String {
+    let part = expression::part(query.period());
+    format!(
+        "SELECT toString({part}) AS part, {}, CAST([], 'Array(UInt64)'), CAST([], 'Array(UInt64)') \
+         FROM ({}) GROUP BY part",
+        hidden::HEADS,
+        relation(query, &Shape::heads(&[], false))
+    )
+}
+
+/// The conditions that must all hold.
+fn conjuncts(query: &Query) -> Vec<Condition> {
+    match &query.asked.condition {
+        Condition::All(list) => list.clone(),
+        one => vec![one.clone()],
+    }
+}
+
+/// Filters of some dimensions, weighed by themselves.
+#[derive(Debug, PartialEq, Eq)]
+struct Weighed {
+    leaves: Vec<usize>,
+    excludes: bool,
+}
+
+/// Every set of filters that is to be weighed by itself, each once.
+fn weighed(query: &Query) -> Vec<Weighed> {
+    let filters = &query.asked.filters;
+    let terms = query.asked.terms();
+    let mut found: Vec<Weighed> = Vec::new();
+    for term in &terms {
+        let mut dimensions: Vec<Dimension> = Vec::new();
+        for filter in term.iter().filter_map(|leaf| filters.get(*leaf)) {
+            if !dimensions.contains(&filter.dimension) {
+                dimensions.push(filter.dimension);
+            }
+        }
+        for some in parts(&dimensions, terms.len() > 1) {
+            let same = |leaf: &&usize| {
+                filters.get(**leaf).is_some_and(|filter| some.contains(&filter.dimension))
+            };
+            let mut leaves: Vec<usize> = term.iter().filter(same).copied().collect();
+            leaves.sort_unstable();
+            leaves.dedup();
+            let negative = |leaf: &usize| {
+                filters.get(*leaf).is_some_and(|filter| filter.operator.is_negative())
+            };
+            let excludes = some.len() == 1 && leaves.iter().any(negative);
+            let part = Weighed { leaves, excludes };
+            if !found.contains(&part) {
+                found.push(part);
+            }
+        }
+    }
+    found
+}
+
+/// All sets of some of `dimensions`: not of all of them unless `whole`, but of a single one, itself.
+fn parts(dimensions: &[Dimension], whole: bool) -> Vec<Vec<Dimension>> {
     let all = (1_usize << dimensions.len()) - 1;
-    let masks = (1..=all).filter(|mask| dimensions.len() < 2 || *mask != all);
+    let masks = (1..=all).filter(|mask| whole || dimensions.len() < 2 || *mask != all);
     let part = |mask: usize| {
         let chosen = dimensions.iter().enumerate().filter(|(place, _)| mask >> place & 1 == 1);
         chosen.map(|(_, dimension)| *dimension).collect()
@@ -96,39 +162,62 @@ fn counts(conditions: &[String]) -> String {
     }
 }
 
-/// Events with `m0`, `m1`, … (does the filter hold) and `start`, which tells visits apart.
-fn events(query: &Query) -> String {
-    let filters = &query.asked.filters;
-    // Without filters nothing is left out, so visits need not be told apart.
-    let of_visits = filters.iter().any(|one| query.wants_visits() || one.dimension.is_of_visits());
-    let mut visits = Visits::new();
-    let mut columns = String::new();
-    for (index, filter) in filters.iter().enumerate() {
-        let value = if of_visits {
-            expression::of_visit(filter.dimension, &mut visits, "x")
-        } else {
-            expression::of_row(filter.dimension)
-        };
-        let condition = expression::matches(index, filter, &value);
-        columns.push_str(&format!(", {condition} AS m{index}"));
+/// Events with `m0`, `m1`, … (does the filter hold) and `c0`, `c1`, … (does the condition hold).
+fn events(query: &Query, conjuncts: &[Condition]) -> String {
+    let mut columns = Columns::default();
+    // Visits are told apart: one of them may be left out alone.
+    columns.add(Column::StartHour);
+    for filter in &query.asked.filters {
+        columns.add_dimension(filter.dimension);
     }
-    let after = |second: &str| match query.span.after {
-        Some(_) => format!("{second} > {{after:UInt32}}"),
-        None => "1".to_owned(),
+    let after = if query.span.after.is_some() {
+        columns.add(Column::Second);
+        "second > {after:UInt32}"
+    } else {
+        "1"
     };
-    if !of_visits {
-        return format!(
-            "SELECT day, visitor, 0 AS start{columns} FROM open_events \
-             WHERE {ROWS} AND visitor != 0 AND by_key = 0 AND {}",
-            after(SECOND)
-        );
+    let mut list = String::new();
+    for (index, filter) in query.asked.filters.iter().enumerate() {
+        let holds = expression::leaf(index, filter, &expression::stored(filter.dimension));
+        list.push_str(&format!(", ({holds}) AS m{index}"));
     }
-    let by_key = visits.of("x", "by_key");
-    let (own, start) = (visits.of("x", SECOND), visits.first(SECOND));
-    format!(
-        "SELECT day, visitor, {start} AS start{columns} FROM ({}) ARRAY JOIN visit AS x \
-         WHERE {by_key} = 0 AND {}",
-        visits.sql(),
-        after(&own)
-    )
+    for (index, conjunct) in conjuncts.iter().enumerate() {
+        list.push_str(&format!(", ({}) AS c{index}", named(conjunct)));
+    }
+    let mut sources = Vec::new();
+    let generations = &query.generations;
+    if generations.has_closed() {
+        sources.push(source::closed(&columns, "gens", &distinct(query)));
+    }
+    if generations.has_open() || sources.is_empty() {
+        sources.push(source::open(&columns));
+    }
+    let branches = sources.iter().map(|source| {
+        format!(
+            "SELECT day, visitor, visit{list} FROM ({source}) \
+             WHERE visitor != 0 AND by_key = 0 AND {after}"
+        )
+    });
+    branches.collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// One row of `hits` is enough of those that the filters cannot tell apart within a visit; the bits
+/// prefer events that were not sent with a key alone.
+fn distinct(query: &Query) -> String {
+    let own = query.asked.filters.iter().map(|filter| filter.dimension);
+    let own: Vec<Dimension> = own.filter(|dimension| !dimension.is_of_visits()).collect();
+    match kind_of(&own) {
+        Some(Kind(kind)) if query.span.after.is_none() => format!("bitTest(first, {})", 2 * kind),
+        _ => "1".to_owned(),
+    }
+}
+
+/// A condition over the names of its filters.
+fn named(condition: &Condition) -> String {
+    let several = |list: &[Condition]| list.iter().map(named).collect::<Vec<_>>();
+    match condition {
+        Condition::Leaf(index) => format!("m{index}"),
+        Condition::All(list) => expression::all(&several(list)),
+        Condition::Any(list) => expression::any(&several(list)),
+    }
 }

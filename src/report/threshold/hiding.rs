@@ -46,7 +46,6 @@ pub(crate) struct Hiding {
     k: u32,
     dimensions: Vec<Dimension>,
     basis: Basis,
-    by_day: bool,
     filtered: bool,
     all: bool,
     open_days: Option<Vec<String>>,
@@ -63,12 +62,11 @@ impl Hiding {
         query: &Query,
         open_days: Option<Vec<String>>,
     ) -> Self {
-        let (by_day, filtered) = (query.by_day(), !query.asked.filters.is_empty());
+        let filtered = !query.asked.filters.is_empty();
         Self {
             k,
             dimensions,
             basis,
-            by_day,
             filtered,
             all: false,
             open_days,
@@ -78,7 +76,7 @@ impl Hiding {
     }
 
     /// The same, without any row of `days`.
-    pub(super) fn without_days(self, days: Vec<String>) -> Self {
+    pub(crate) fn without_days(self, days: Vec<String>) -> Self {
         Self { closed_days: days, ..self }
     }
 
@@ -101,11 +99,6 @@ impl Hiding {
     /// Which sizes decide.
     pub(crate) fn basis(&self) -> Basis {
         self.basis
-    }
-
-    /// Whether each day is a part of its own.
-    pub(crate) fn by_day(&self) -> bool {
-        self.by_day
     }
 
     /// Whether everything belongs to "(other)".

@@ -48,6 +48,8 @@ pub(crate) struct Answer {
     pub(crate) withheld_days: Vec<String>,
     /// The `k` it obeys.
     pub(crate) threshold: u32,
+    /// Rows of the range that came after their day was closed for good.
+    pub(crate) late_rows: u64,
 }
 
 /// Why a list is withheld.
@@ -84,7 +86,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Guard {
     k: u32,
     is_list: bool,
-    by_day: bool,
+    by_period: bool,
     filtered_dimensions: usize,
 }
 
@@ -111,7 +113,7 @@ impl Guard {
         Self {
             k: k.max(1),
             is_list: !query.list_dimensions().is_empty(),
-            by_day: query.by_day(),
+            by_period: query.by_period(),
             filtered_dimensions: query.filtered_dimensions().len(),
         }
     }
@@ -149,7 +151,7 @@ impl Guard {
             return Verdict::Withheld(reason, 0);
         }
         if !self.is_list {
-            let closed = days.iter().filter(|day| self.by_day && self.meets_small(day));
+            let closed = days.iter().filter(|day| self.by_period && self.meets_small(day));
             let closed = closed.map(|day| day.day.clone()).collect();
             return Verdict::Rows(self.open(query).without_days(closed));
         }
@@ -160,7 +162,7 @@ impl Guard {
             return Verdict::Withheld(reason, range.selected);
         }
         let open = days.iter().filter(|day| !self.meets_small(day) && self.reason(day).is_none());
-        let open_days = self.by_day.then(|| open.map(|day| day.day.clone()).collect());
+        let open_days = self.by_period.then(|| open.map(|day| day.day.clone()).collect());
         Verdict::Rows(Hiding::new(self.k, needing(query), query, open_days))
     }
 
@@ -177,7 +179,15 @@ impl Guard {
         let withheld_days = hiding.closed_days().to_vec();
         rows.retain(|row| !row.dimensions.first().is_some_and(|day| withheld_days.contains(day)));
         let withheld = None;
-        Released(Answer { rows, total_rows, withheld, withheld_visitors, withheld_days, threshold })
+        Released(Answer {
+            rows,
+            total_rows,
+            withheld,
+            withheld_visitors,
+            withheld_days,
+            threshold,
+            late_rows: 0,
+        })
     }
 
     /// No rows, and why; `None` when there was nothing to see in the first place.
@@ -189,6 +199,7 @@ impl Guard {
             withheld_visitors: visitors,
             withheld_days: Vec::new(),
             threshold: self.k,
+            late_rows: 0,
         })
     }
 

@@ -4,6 +4,7 @@
 //! stop a closing between two of its steps and to cut a day into many chunks. What is expected is
 //! counted by `recount`, which knows nothing of the closing.
 
+mod erased;
 mod late;
 mod raw;
 mod recount;

@@ -11,8 +11,9 @@ use std::time::Duration;
 use crate::support::home::Home;
 use crate::support::process;
 
-/// How long one command may take; those that start an engine need seconds.
-const COMMAND_LIMIT: Duration = Duration::from_secs(90);
+/// How long one command may take; those that start an engine need seconds, and one that erases
+/// waits until the files are gone.
+const COMMAND_LIMIT: Duration = Duration::from_secs(240);
 
 /// The end of a command.
 #[derive(Debug)]

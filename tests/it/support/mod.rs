@@ -10,10 +10,13 @@ pub(crate) mod asker;
 pub(crate) mod brute;
 pub(crate) mod clickhouse;
 pub(crate) mod clock;
+pub(crate) mod closings;
 pub(crate) mod command;
+pub(crate) mod crowd;
 pub(crate) mod events;
 pub(crate) mod fault;
 pub(crate) mod foreign;
+pub(crate) mod gate;
 pub(crate) mod geo;
 pub(crate) mod home;
 pub(crate) mod http;
@@ -26,6 +29,8 @@ pub(crate) mod random;
 pub(crate) mod report;
 pub(crate) mod scan;
 pub(crate) mod sql;
+pub(crate) mod traces;
+pub(crate) mod unpack;
 
 use std::time::{Duration, Instant};
 

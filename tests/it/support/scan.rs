@@ -13,11 +13,14 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 /// Forms shorter than this are not looked for in the engine's compressed files, where four given
 /// bytes turn up by chance; the tables are looked through uncompressed instead.
 const SHORT: usize = 6;
+
+/// Most bytes of the compiled pattern: hundreds of values in a dozen forms each.
+const PATTERN_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of base64 to drop where a neighbouring byte would change them.
 const ALIGNMENTS: [usize; 3] = [0, 1, 2];
@@ -41,6 +44,11 @@ impl Scan {
                 address_forms(value, address, &mut forms);
             }
         }
+        Self::of_forms(forms)
+    }
+
+    /// Looks for these bytes, each with the name it is reported by.
+    pub(crate) fn of_forms(forms: BTreeMap<Vec<u8>, String>) -> Self {
         let mut pattern = String::from("(?-u)");
         // The longest first: the leftmost alternative that fits is the one reported.
         let mut all: Vec<&Vec<u8>> = forms.keys().collect();
@@ -53,7 +61,10 @@ impl Scan {
                 write!(pattern, "\\x{byte:02x}").expect("writing to a String cannot fail");
             }
         }
-        let pattern = Regex::new(&pattern).expect("escaped bytes are a pattern");
+        let pattern = RegexBuilder::new(&pattern)
+            .size_limit(PATTERN_BYTES)
+            .build()
+            .expect("escaped bytes are a pattern");
         Self { forms, pattern }
     }
 

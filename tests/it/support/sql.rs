@@ -42,6 +42,14 @@ impl Door {
     /// # Errors
     /// The words of the engine, or of the system when nobody answers.
     pub(crate) fn text(&self, sql: &str) -> Result<String, String> {
+        self.bytes(sql).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Runs one statement; its result as it came.
+    ///
+    /// # Errors
+    /// The words of the engine, or of the system when nobody answers.
+    pub(crate) fn bytes(&self, sql: &str) -> Result<Vec<u8>, String> {
         let key = if self.password.is_empty() {
             String::new()
         } else {
@@ -57,7 +65,7 @@ impl Door {
         let answer = Client::new(&self.url)
             .try_raw(request.as_bytes())
             .map_err(|error| error.to_string())?;
-        if answer.status == 200 { Ok(answer.text()) } else { Err(answer.text()) }
+        if answer.status == 200 { Ok(answer.body) } else { Err(answer.text()) }
     }
 
     /// The result of a statement that must succeed, without the last line feed.

@@ -1,18 +1,19 @@
 /**
- * The chart of the chosen metric, by hour for one day and by day for more, with its numbers as a
- * table beside it. It takes focus: arrows walk the buckets, Enter opens that day.
+ * The chart of the chosen metric, with the period compared with as a second, quieter line. It takes
+ * focus: arrows walk the buckets, Enter opens what a bucket stands for.
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
 import { address } from "../state/address";
 import { report, type Answer } from "../state/api";
-import { buckets, intervalOf, type Bucket } from "../state/buckets";
-import { dayRange } from "../state/days";
-import { OTHER } from "../state/dimensions";
+import { buckets } from "../state/buckets";
+import { INTERVALS, intervalsFor } from "../state/interval";
 import { beat, useLoad } from "../state/load";
-import { text, TOP, type Metric } from "../state/metrics";
+import { TOP, type Metric } from "../state/metrics";
 import { painted } from "../state/theme";
 import { baseQuery, change, type View } from "../state/view";
+import { LineKeys, NumbersTable, pointWords, Tip } from "./chart-words";
+import { Choice } from "./choice";
 import { Empty, Failed } from "./empty";
 import { Progress } from "./list-panel";
 import { draw, readColours } from "./plot";
@@ -22,86 +23,16 @@ interface Drawn {
   view: View;
   metric: Metric;
   answer: Answer;
-}
-
-function NumbersTable({ all, metric, per }: { all: Bucket[]; metric: Metric; per: string }) {
-  return (
-    <div class="unseen">
-      <table>
-        <caption>
-          {metric.name} per {per}
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">{per === "hour" ? "Hour" : "Day"}</th>
-            <th scope="col">{metric.name}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {all
-            .filter((bucket) => !bucket.ahead)
-            .map((bucket, index) => (
-              <tr key={index}>
-                <th scope="row">
-                  {bucket.long}
-                  {bucket.running && ", not over yet"}
-                </th>
-                <td>{text(metric.id, bucket.value)}</td>
-              </tr>
-            ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function Tip({ bucket, metric, at }: { bucket: Bucket; metric: Metric; at: { left: number; flip: boolean } }) {
-  return (
-    <div
-      class="tip"
-      aria-hidden="true"
-      style={at.flip ? { right: `${at.left}px`, left: "auto" } : { left: `${at.left}px`, right: "auto" }}
-    >
-      <b>{bucket.long}</b>
-      <dl>
-        <dt>
-          <i class={bucket.running ? "unfinished" : ""} />
-          {metric.name}
-        </dt>
-        <dd>{text(metric.id, bucket.value)}</dd>
-      </dl>
-      {bucket.running && <p>Not over yet</p>}
-    </div>
-  );
-}
-
-/** Keys to the chart's lines. */
-function Keys({ view, all, answer }: { view: View; all: Bucket[]; answer: Answer }) {
-  const running = all.some((bucket) => bucket.running);
-  const gaps = (answer.meta.withheld_days ?? []).length > 0 || answer.results.some((row) => row.dimensions[0] === OTHER);
-  return (
-    <ul class="keys">
-      <li>
-        <i />
-        {dayRange(view.span.from, view.span.to, view.today)}
-      </li>
-      {running && (
-        <li class="unfinished">
-          <i />
-          {intervalOf(view) === "hour" ? "This hour, not over yet" : "Today, not over yet"}
-        </li>
-      )}
-      {gaps && <li>Gaps: under {answer.meta.threshold} visitors, not shown</li>}
-    </ul>
-  );
+  /** the same question about the days compared with */
+  other: Answer | null;
+  before: [from: string, to: string] | null;
 }
 
 const TIP_GAP = 14;
 
 function Plot({ drawn }: { drawn: Drawn }) {
-  const { view, metric, answer } = drawn;
-  const all = buckets(view, answer, metric.id);
-  const per = intervalOf(view);
+  const { view, metric, answer, other } = drawn;
+  const all = buckets(view, answer, metric.id, other);
   const box = useRef<HTMLDivElement>(null);
   const probe = useRef<HTMLSpanElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -125,11 +56,14 @@ function Plot({ drawn }: { drawn: Drawn }) {
       font: getComputedStyle(document.body).fontFamily,
       width,
       height: box.current.clientHeight,
-      onPoint: (index) => setAt(index !== null && all[index]?.value != null ? index : null),
+      onPoint: (index) => setAt(index !== null && (all[index]?.value ?? all[index]?.before) != null ? index : null),
     });
     plot.current = made;
     return () => made.destroy();
-  }, [answer, metric.id, view.span.from, view.span.to, width, theme]);
+  }, [answer, other, metric.id, view.interval, view.span.from, view.span.to, width, theme]);
+
+  // another drawing has other points
+  useEffect(() => setAt(null), [metric.id, view.interval, view.span.from, view.span.to]);
 
   const walk = (to: number) => {
     const last = all.findLastIndex((bucket) => !bucket.ahead);
@@ -141,8 +75,8 @@ function Plot({ drawn }: { drawn: Drawn }) {
   };
 
   const open = (index: number | null) => {
-    const day = index === null ? undefined : all[index]?.label;
-    if (per === "day" && day) change(address.value, { period: { id: "custom", from: day, to: day } });
+    const days = index === null ? null : all[index]?.opens;
+    if (days) change(address.value, { period: { id: "custom", ...days } });
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
@@ -164,56 +98,90 @@ function Plot({ drawn }: { drawn: Drawn }) {
       class="plot"
       role="slider"
       tabIndex={0}
-      aria-label={`${metricName(metric, view)} per ${per}; arrows walk, the same numbers follow as a table`}
+      aria-label={`${metricName(metric, view)} per ${view.interval}; arrows walk, the same numbers follow as a table`}
       aria-valuemin={0}
       aria-valuemax={Math.max(0, all.length - 1)}
       aria-valuenow={at ?? 0}
-      aria-valuetext={here ? `${here.long}: ${text(metric.id, here.value)} ${metric.plain}` : "no point chosen"}
+      aria-valuetext={here ? pointWords(here, metric) : "no point chosen"}
       onKeyDown={onKeyDown}
       onBlur={() => setAt(null)}
       onClick={() => open(at)}
     >
       <span ref={probe} class="probe" aria-hidden="true" />
-      <div ref={box} class={`canvas ${per === "day" ? "opens" : ""}`} />
+      <div ref={box} class={`canvas ${all[0]?.opens ? "opens" : ""}`} />
       {here && <Tip bucket={here} metric={metric} at={{ left: flip ? width - place + TIP_GAP : place + TIP_GAP, flip }} />}
     </div>
   );
 }
 
-export function Chart({ view }: { view: View }) {
-  const metric = TOP.find((one) => one.id === view.metric) ?? TOP[0];
-  if (!metric) return null;
-  const query = {
-    ...baseQuery(view, [metric.id]),
-    dimensions: [`time:${intervalOf(view)}`],
-    include: { time_labels: true },
-  };
+function IntervalChoice({ view }: { view: View }) {
+  const fits = intervalsFor(view);
+  if (fits.length < 2) return null;
+  return (
+    <Choice
+      label="Interval of the chart"
+      name="interval"
+      options={fits.map((id) => ({ id, label: INTERVALS[id].many }))}
+      on={view.interval}
+      choose={(interval) => change(address.value, { interval })}
+    />
+  );
+}
+
+function TooFewHours({ view, answer }: { view: View; answer: Answer }) {
+  return (
+    <Empty icon="hide" level={2} title={`Too few to show by the ${view.interval}`}>
+      <p>
+        Fewer than {answer.meta.threshold ?? view.site.threshold} visitors. The totals above are exact; {view.interval}s are
+        drawn when there are more.
+      </p>
+    </Empty>
+  );
+}
+
+/** Loads the line, and the other one as soon as the days compared with are known. */
+function useDrawn(view: View, metric: Metric, before: [from: string, to: string] | null) {
+  const asked = { ...baseQuery(view, [metric.id]), dimensions: [`time:${view.interval}`], include: { time_labels: true } };
+  const key = JSON.stringify(asked);
   const loaded = useLoad(
-    JSON.stringify(query),
-    async (signal): Promise<Drawn> => ({ view, metric, answer: await report(query, signal) }),
+    key,
+    async (signal) => ({ key, view, metric, answer: await report(asked, signal) }),
     view.span.to === view.today ? beat.value : 0,
   );
-  const drawn = loaded.value;
-  const all = drawn ? buckets(drawn.view, drawn.answer, drawn.metric.id) : [];
+  // minutes exist for open days only, and the day before may be closed
+  const other = before && view.interval !== "minute" ? { ...asked, date_range: before } : null;
+  const loadedOther = useLoad(other && JSON.stringify(other), async (signal) => {
+    if (!other) throw new Error("nothing to load");
+    return { key, before, answer: await report(other, signal) };
+  });
+  const { value } = loaded;
+  const fits = other !== null && value !== null && loadedOther.value?.key === value.key;
+  const beside = fits ? loadedOther.value : null;
+  const drawn: Drawn | null = value && { ...value, other: beside?.answer ?? null, before: beside?.before ?? null };
+  return { ...loaded, drawn };
+}
+
+export function Chart({ view, before }: { view: View; before: [from: string, to: string] | null }) {
+  const metric = (TOP.find((one) => one.id === view.metric) ?? TOP[0]) as Metric;
+  const { drawn, stale, error, again } = useDrawn(view, metric, before);
+  const all = drawn ? buckets(drawn.view, drawn.answer, drawn.metric.id, drawn.other) : [];
   const withheld = drawn?.answer.meta.withheld && drawn.answer.results.length === 0;
   return (
     <div class="chart">
-      {loaded.stale && <Progress />}
-      <div class="chart-head">{drawn && !withheld && !loaded.error ? <Keys view={drawn.view} all={all} answer={drawn.answer} /> : <ul class="keys" />}</div>
-      <div class={`chart-body ${loaded.stale ? "is-stale" : ""}`} aria-busy={loaded.stale || !drawn}>
-        {loaded.error ? (
-          <Failed error={loaded.error} again={loaded.again} />
+      {stale && <Progress />}
+      <div class="chart-head">
+        {drawn && !withheld && !error ? <LineKeys {...drawn} all={all} /> : <ul class="keys" />}
+        <IntervalChoice view={view} />
+      </div>
+      <div class={`chart-body ${stale ? "is-stale" : ""}`} aria-busy={stale || !drawn}>
+        {error ? (
+          <Failed error={error} again={again} />
         ) : drawn && withheld ? (
-          <Empty icon="hide" title="Too few to show by the hour">
-            <p>
-              Fewer than {drawn.answer.meta.threshold ?? view.site.threshold} visitors. The totals above are exact; hours
-              are drawn when there are more.
-            </p>
-          </Empty>
+          <TooFewHours view={drawn.view} answer={drawn.answer} />
         ) : drawn ? (
           <>
             <Plot drawn={drawn} />
-            <NumbersTable all={all} metric={drawn.metric} per={intervalOf(drawn.view)} />
+            <NumbersTable view={drawn.view} all={all} metric={drawn.metric} />
           </>
         ) : (
           <div class="plot is-bone" />

@@ -5,6 +5,7 @@
 import { call, type Answer, type Outcomes } from "../state/api";
 import { beat, useLoad } from "../state/load";
 import { count } from "../state/metrics";
+import { noComparison } from "../state/compare";
 import type { View } from "../state/view";
 import { Popover } from "./popover";
 import { total } from "./tiles";
@@ -73,6 +74,8 @@ export function Counted({ view, totals }: { view: View; totals: Answer | null })
   const events = total(totals, "events");
   const not = outcomes ? sumOf(outcomes) : 0;
   const filtered = view.filters.length > 0;
+  const late = totals?.meta.late_rows ?? 0;
+  const none = view.compare && noComparison(totals);
   return (
     <div class="counted">
       <span>
@@ -96,6 +99,14 @@ export function Counted({ view, totals }: { view: View; totals: Answer | null })
           {filtered && " in the whole site"}: {reasonText(outcomes)}
         </span>
       )}
+      {late > 0 && (
+        <span>
+          <b>{count(late)}</b> {late === 1 ? "event arrived late and was" : "events arrived late and were"} added to days already
+          closed
+        </span>
+      )}
+      {none && <span>{none}</span>}
+      {view.compare && !none && span.to === view.today && <span>Today is not over; it is compared with whole days</span>}
       {error && <span>What was not counted could not be loaded.</span>}
       <span class="end">Exact, not sampled</span>
     </div>

@@ -1,8 +1,12 @@
-/** All rows of a list, fifty at a time, over the report. Its address is `details=…`. */
+/**
+ * All rows of a list, fifty at a time and with more columns, over the report. Its address is
+ * `details=…`. Fetched when it is first opened.
+ */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { address } from "../state/address";
 import { report } from "../state/api";
-import { PANELS } from "../state/dimensions";
+import { compared, noComparison } from "../state/compare";
+import { openTab, PANELS, type ListTab } from "../state/lists";
 import { useLoad } from "../state/load";
 import { count } from "../state/metrics";
 import { dayRange } from "../state/days";
@@ -14,12 +18,18 @@ import { listQuery, TooFew } from "./list-panel";
 
 const PAGE = 50;
 
-export function Details({ view, whole }: { view: View; whole: number | null }) {
+/** The open list with all its columns. */
+function detailed(view: View): ListTab | null {
   const panel = PANELS.find((one) => one.id === view.details);
-  const tab = panel?.tabs.find((one) => one.id === view.tabs[panel.id]);
+  const tab = panel ? openTab(view, panel) : null;
+  return tab?.dimension ? { ...tab, metrics: [...tab.metrics, ...(tab.more ?? [])] } : null;
+}
+
+export function Details({ view, whole }: { view: View; whole: number | null }) {
+  const tab = detailed(view);
   const dialog = useRef<HTMLDialogElement>(null);
   const [offset, setOffset] = useState(0);
-  const query = tab ? listQuery(view, tab, PAGE + 1, offset) : null;
+  const query = tab && compared({ ...listQuery(view, tab, PAGE + 1), pagination: { limit: PAGE + 1, offset } }, view.compare);
   const { value, stale, error, again } = useLoad(query && JSON.stringify(query), (signal) => {
     if (!query) return Promise.reject(new Error("nothing to load"));
     return report(query, signal);
@@ -34,6 +44,7 @@ export function Details({ view, whole }: { view: View; whole: number | null }) {
   const close = () => view.details && change(address.value, { details: null });
   const rows = tab && value ? listRows(tab, value) : [];
   const shown = rows.slice(0, PAGE);
+  const none = view.compare && noComparison(value);
   return (
     <dialog
       ref={dialog}
@@ -61,13 +72,14 @@ export function Details({ view, whole }: { view: View; whole: number | null }) {
             ) : rows.length === 0 ? (
               <Empty icon="chart" title="No more rows" />
             ) : (
-              <List view={view} tab={tab} rows={shown} whole={whole} />
+              <List view={view} tab={tab} rows={shown} whole={whole} wide changes={view.compare !== null && !none} />
             )}
           </div>
           <footer>
             <span>
               {shown.length > 0 && `${count(offset + 1)} to ${count(offset + shown.length)}`}
               {value?.meta.total_rows !== undefined && ` of ${count(value.meta.total_rows)}`}
+              {none && <> · {none}</>}
             </span>
             <span class="end row-flex">
               <button type="button" class="button" disabled={offset === 0} onClick={() => setOffset(offset - PAGE)}>

@@ -17,11 +17,21 @@ export function Empty(props: { icon: IconName; title: string; children?: Compone
   );
 }
 
+const TITLES: Record<number, string> = {
+  0: "No connection",
+  400: "This cannot be asked",
+  422: "Too much for one report",
+  429: "Too many reports at once",
+  503: "Not at the moment",
+};
+
 export function Failed({ error, again }: { error: ApiError; again: () => void }) {
-  const title = error.status === 0 ? "No connection" : error.status === 429 ? "Too many requests" : "This could not be loaded";
   return (
-    <Empty icon="alert" title={title}>
-      <p role="alert">{error.message}</p>
+    <Empty icon="alert" title={TITLES[error.status] ?? "This could not be loaded"}>
+      <p role="alert">
+        {error.message}
+        {error.status === 429 && " It was asked again by itself and waited in vain; the rest of the page is complete."}
+      </p>
       <button type="button" class="button" onClick={again}>
         Try again
       </button>

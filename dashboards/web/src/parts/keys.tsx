@@ -4,6 +4,7 @@
  */
 import { useEffect, useRef } from "preact/hooks";
 import { address } from "../state/address";
+import { canCompare } from "../state/compare";
 import { PERIODS, shifted } from "../state/period";
 import { change, type View } from "../state/view";
 import { Icon } from "./icon";
@@ -28,7 +29,10 @@ function act(key: string, view: View, help: () => void): boolean {
   } else if (key === "c") {
     open("choose-period");
     setTimeout(() => document.getElementById("custom-from")?.focus(), 60);
-  } else if (key === "s") open("switch-site");
+  } else if (key === "x" && canCompare(view.period)) {
+    change(address.value, { compare: view.compare ? null : { mode: "previous_period", weekday: false } });
+  } else if (key === "/") open("add-filter");
+  else if (key === "s") open("switch-site");
   else if (key === "escape" && view.filters.length > 0) change(address.value, { filters: [] });
   else if (key === "?") help();
   else return false;
@@ -54,6 +58,8 @@ export function Keys({ view }: { view: View }) {
   const more: [string, string][] = [
     ["Custom range", "C"],
     ["Earlier, later", "← →"],
+    ["Compare", "X"],
+    ["Add a filter", "/"],
     ["Other site", "S"],
     ["Clear filters", "Esc"],
     ["This help", "?"],

@@ -4,12 +4,15 @@
  */
 import { address } from "../state/address";
 import type { Answer, Row } from "../state/api";
-import { DIMENSIONS, OTHER, valueLabel, type ListTab } from "../state/dimensions";
+import { beforeOf } from "../state/compare";
+import { dimensionOf, NOT_SET, OTHER, valueLabel } from "../state/dimensions";
 import { isPicked, toggled } from "../state/filters";
+import type { ListTab } from "../state/lists";
 import { columnTitle, percent, text } from "../state/metrics";
 import { viewHref, type View } from "../state/view";
 import { Bone } from "./empty";
 import { Icon } from "./icon";
+import { Changed } from "./tiles";
 
 interface Props {
   view: View;
@@ -17,6 +20,10 @@ interface Props {
   rows: Row[];
   /** all visitors of the range, for the share; null while not known */
   whole: number | null;
+  /** all columns, the first metric first: the details */
+  wide?: boolean;
+  /** what became of the first metric since the period compared with */
+  changes?: boolean;
 }
 
 /** Beyond this a path is shown as its first part, "…" and its last part (characters). */
@@ -29,8 +36,9 @@ function shortPath(path: string): string {
 }
 
 function Name({ tab, value }: { tab: ListTab; value: string }) {
-  const kind = DIMENSIONS.get(tab.dimension)?.kind;
-  const label = valueLabel(tab.dimension, value);
+  const kind = dimensionOf(tab.dimension)?.kind;
+  const named = valueLabel(tab.dimension, value);
+  const label = tab.before && named !== NOT_SET ? `${tab.before} ${named}` : named;
   const shown = kind === "path" ? shortPath(label) : label;
   return (
     <>
@@ -58,13 +66,42 @@ function Name({ tab, value }: { tab: ListTab; value: string }) {
   );
 }
 
-function ListRow({ view, tab, row, first, whole }: Props & { row: Row; first: number }) {
+/** Cells in reading order: in a panel the first metric stands last, at the edge; in the details first. */
+function ordered<T>(main: T, others: T[], wide: boolean): T[] {
+  return wide ? [main, ...others] : [...others.reverse(), main];
+}
+
+function ListRow({ view, tab, row, first, whole, wide = false, changes }: Props & { row: Row; first: number }) {
   const value = row.dimensions[0] ?? "";
   const [main = null, ...others] = row.metrics;
   const visitors = row.metrics[tab.metrics.indexOf("visitors")] ?? null;
   const rest = value === OTHER;
   const picked = isPicked(view.filters, tab.dimension, value);
   const share = first > 0 ? Math.min(100, ((main ?? 0) / first) * 100) : 0;
+  const cells = others.map((metric, index) => (
+    <td key={index} class="n wide-only">
+      {text(tab.metrics[index + 1] ?? "", metric)}
+    </td>
+  ));
+  if (tab.metrics.length === 1) {
+    cells.push(
+      <td key="share" class="n of wide-only">
+        {visitors === null || whole === null ? "" : percent(visitors, whole)}
+      </td>,
+    );
+  }
+  if (changes) {
+    cells.unshift(
+      <td key="change" class="n wide-only">
+        {!rest && <Changed metric={tab.metrics[0] ?? ""} now={main} before={beforeOf(row, 0)} open={view.span.to === view.today} />}
+      </td>,
+    );
+  }
+  const last = (
+    <td key="main" class="n">
+      {text(tab.metrics[0] ?? "", main)}
+    </td>
+  );
   return (
     <tr class={rest ? "rest" : picked ? "is-picked" : ""}>
       <th scope="row" class="name" style={{ "--share": `${share.toFixed(1)}%` }}>
@@ -83,42 +120,31 @@ function ListRow({ view, tab, row, first, whole }: Props & { row: Row; first: nu
           </a>
         )}
       </th>
-      {others
-        .map((metric, index) => (
-          <td key={index} class="n wide-only">
-            {text(tab.metrics[index + 1] ?? "", metric)}
-          </td>
-        ))
-        .reverse()}
-      {tab.metrics.length === 1 && (
-        <td class="n of wide-only">{visitors === null || whole === null ? "" : percent(visitors, whole)}</td>
-      )}
-      <td class="n">{text(tab.metrics[0] ?? "", main)}</td>
+      {ordered(last, cells, wide)}
     </tr>
   );
 }
 
-function Head({ tab }: { tab: ListTab }) {
+function Head({ tab, wide = false, changes }: { tab: ListTab; wide?: boolean; changes?: boolean }) {
   const [main = "", ...others] = tab.metrics;
+  const titles = others.map(columnTitle);
+  if (others.length === 0) titles.push("Share");
+  if (changes) titles.unshift("Change");
+  const cells = titles.map((title) => (
+    <th key={title} scope="col" class="n wide-only">
+      {title}
+    </th>
+  ));
+  const last = (
+    <th key="main" scope="col" class="n" aria-sort="descending">
+      {columnTitle(main)}
+    </th>
+  );
   return (
     <thead>
       <tr>
-        <th scope="col">{DIMENSIONS.get(tab.dimension)?.name}</th>
-        {others
-          .map((metric) => (
-            <th key={metric} scope="col" class="n wide-only">
-              {columnTitle(metric)}
-            </th>
-          ))
-          .reverse()}
-        {others.length === 0 && (
-          <th scope="col" class="n wide-only">
-            Share
-          </th>
-        )}
-        <th scope="col" class="n" aria-sort="descending">
-          {columnTitle(main)}
-        </th>
+        <th scope="col">{dimensionOf(tab.dimension)?.name}</th>
+        {ordered(last, cells, wide)}
       </tr>
     </thead>
   );
@@ -135,7 +161,7 @@ export function List(props: Props) {
   return (
     <table class="list">
       <caption>{caption(tab)}</caption>
-      <Head tab={tab} />
+      <Head tab={tab} wide={props.wide} changes={props.changes} />
       <tbody>
         {rows.map((row) => (
           <ListRow key={row.dimensions[0]} {...props} row={row} first={first} />
@@ -156,11 +182,11 @@ export function BoneList({ tab }: { tab: ListTab }) {
       <tbody>
         {WIDTHS.map((width) => (
           <tr key={width}>
-            <th scope="row" class="name">
+            <td class="name">
               <span class="cell">
                 <Bone width={width} />
               </span>
-            </th>
+            </td>
             <td class="n wide-only" />
             <td class="n">
               <Bone width={2.5} />

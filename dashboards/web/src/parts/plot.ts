@@ -1,6 +1,7 @@
 /**
- * The drawing of the chart, with uPlot: a line over closed buckets, dots to the one that is not
- * over, weekends banded, at most four grid lines, y from zero. Knows no loading and no words.
+ * The drawing of the chart, with uPlot: a line over whole buckets, dots to those that are not
+ * over or not whole, a dashed one for the period compared with, weekends banded, at most four grid lines, y from
+ * zero. Knows no loading and no words.
  */
 import uPlot from "uplot";
 import { gridLines, namedPoints, type Bucket } from "../state/buckets";
@@ -11,6 +12,7 @@ export interface Colours {
   series: string;
   fill: string;
   unfinished: string;
+  compare: string;
   grid: string;
   base: string;
   weekend: string;
@@ -22,6 +24,7 @@ const TOKENS: Record<keyof Colours, string> = {
   series: "--series",
   fill: "--series-fill",
   unfinished: "--unfinished",
+  compare: "--series-compare",
   grid: "--grid",
   base: "--hairline",
   weekend: "--weekend",
@@ -39,6 +42,7 @@ export function readColours(probe: HTMLElement): Colours {
 }
 
 const LINE = 2;
+const QUIET_LINE = 1.5;
 const AXIS_WIDTH = 44;
 const AXIS_HEIGHT = 26;
 /** room at the right, so that the last point and its name are not cut */
@@ -55,15 +59,16 @@ interface Drawing {
   onPoint: (index: number | null) => void;
 }
 
-/** Closed buckets; a running one is drawn apart. */
-function closedValues(all: Bucket[]): (number | null)[] {
-  return all.map((bucket) => (bucket.running || bucket.ahead ? null : bucket.value));
+/** Not over, or not whole: drawn apart, since its number stands for less than the others do. */
+const isUnfinished = (bucket: Bucket | undefined) => Boolean(bucket && (bucket.running || bucket.part));
+
+function wholeValues(all: Bucket[]): (number | null)[] {
+  return all.map((bucket) => (isUnfinished(bucket) || bucket.ahead ? null : bucket.value));
 }
 
-/** The stretch from the last closed bucket to the running one. */
-function runningValues(all: Bucket[]): (number | null)[] {
-  const at = all.findIndex((bucket) => bucket.running);
-  return all.map((bucket, index) => (at >= 0 && (index === at || index === at - 1) ? bucket.value : null));
+/** The stretches that lead to a bucket drawn apart. */
+function unfinishedValues(all: Bucket[]): (number | null)[] {
+  return all.map((bucket, index) => ([bucket, all[index - 1], all[index + 1]].some(isUnfinished) ? bucket.value : null));
 }
 
 function bands(plot: uPlot, all: Bucket[], colour: string): void {
@@ -81,7 +86,7 @@ function bands(plot: uPlot, all: Bucket[], colour: string): void {
   ctx.restore();
 }
 
-/** Points that no line leads to, and the open point of the running bucket. */
+/** Points that no line leads to, and the open points of what is drawn apart. */
 function points(plot: uPlot, all: Bucket[], colours: Colours): void {
   const { ctx } = plot;
   const dpr = devicePixelRatio;
@@ -90,13 +95,14 @@ function points(plot: uPlot, all: Bucket[], colours: Colours): void {
   all.forEach((bucket, index) => {
     if (bucket.value === null) return;
     const lonely = all[index - 1]?.value == null && all[index + 1]?.value == null;
-    if (!bucket.running && !lonely) return;
+    const open = isUnfinished(bucket);
+    if (!open && !lonely) return;
     ctx.beginPath();
     ctx.arc(plot.valToPos(index, "x", true), plot.valToPos(bucket.value, "y", true), 3.5 * dpr, 0, 2 * Math.PI);
-    ctx.fillStyle = bucket.running ? colours.surface : colours.series;
+    ctx.fillStyle = open ? colours.surface : colours.series;
     ctx.fill();
     ctx.lineWidth = LINE * dpr;
-    ctx.strokeStyle = bucket.running ? colours.unfinished : colours.series;
+    ctx.strokeStyle = open ? colours.unfinished : colours.series;
     ctx.stroke();
   });
   ctx.restore();
@@ -105,7 +111,7 @@ function points(plot: uPlot, all: Bucket[], colours: Colours): void {
 /** Makes the drawing in an element. */
 export function draw(target: HTMLElement, drawing: Drawing): uPlot {
   const { buckets: all, metric, colours, font } = drawing;
-  const highest = Math.max(0, ...all.map((bucket) => bucket.value ?? 0));
+  const highest = Math.max(0, ...all.flatMap((bucket) => [bucket.value ?? 0, bucket.before ?? 0]));
   const lines = gridLines(highest, metric);
   const top = Math.max(lines.at(-1) ?? 1, highest) || 1;
   const last = Math.max(1, all.length - 1);
@@ -118,7 +124,7 @@ export function draw(target: HTMLElement, drawing: Drawing): uPlot {
       height: drawing.height,
       padding: [8, END_ROOM, 0, 0],
       legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false }, points: { size: 9, width: LINE, fill: colours.surface, stroke: colours.series } },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 9, width: LINE, fill: colours.surface, stroke: (_, series) => (series === 1 ? colours.compare : colours.series) } },
       scales: { x: { time: false, range: [0, last] }, y: { range: [0, top] } },
       axes: [
         {
@@ -144,6 +150,7 @@ export function draw(target: HTMLElement, drawing: Drawing): uPlot {
       ],
       series: [
         {},
+        { stroke: colours.compare, width: QUIET_LINE, dash: [5, 4], points: { show: false }, spanGaps: false },
         { stroke: colours.series, width: LINE, fill: colours.fill, points: { show: false }, spanGaps: false },
         { stroke: colours.unfinished, width: LINE, dash: [0.1, 5], cap: "round", points: { show: false } },
       ],
@@ -153,7 +160,7 @@ export function draw(target: HTMLElement, drawing: Drawing): uPlot {
         setCursor: [({ cursor }) => drawing.onPoint((cursor.left ?? -1) >= 0 ? (cursor.idx ?? null) : null)],
       },
     },
-    [all.map((_, index) => index), closedValues(all), runningValues(all)],
+    [all.map((_, index) => index), all.map((bucket) => bucket.before), wholeValues(all), unfinishedValues(all)],
     target,
   );
 }

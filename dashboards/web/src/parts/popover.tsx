@@ -11,6 +11,11 @@ interface Props {
   label: string;
   /** name of the button where its content does not say it */
   name?: string;
+  /** shown when the pointer rests on the button */
+  title?: string;
+  /** the class of the sheet, where it has its own measure */
+  sheetClass?: string;
+  disabled?: boolean;
   buttonClass: string;
   button: ComponentChildren;
   /** a menu moves by arrow keys; a sheet holds text or a form */
@@ -52,10 +57,11 @@ function step(sheet: HTMLElement, event: KeyboardEvent): void {
 }
 
 export function Popover(props: Props) {
-  const { label, name, buttonClass, button, kind = "sheet", align = "start", id, before, after, children } = props;
+  const { label, name, title, sheetClass = "", disabled = false, buttonClass, button, kind = "sheet", align = "start", id, before, after, children } = props;
   const made = useId();
   const sheetId = id ?? made;
   const [open, setOpen] = useState(false);
+  const watch = useRef<ResizeObserver | null>(null);
   const sheet = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
   const follow = useRef(() => {
@@ -77,6 +83,9 @@ export function Popover(props: Props) {
       if (sheet.current) sheet.current.style.visibility = "";
       addEventListener("scroll", follow.current, { passive: true });
       addEventListener("resize", follow.current);
+      // what is loaded into it may make it larger
+      watch.current = new ResizeObserver(() => follow.current());
+      if (sheet.current) watch.current.observe(sheet.current);
       if (kind === "menu") {
         const first = sheet.current?.querySelector<HTMLElement>("[aria-checked=true], [aria-current]");
         (first ?? sheet.current?.querySelector<HTMLElement>("[role^=menuitem]"))?.focus();
@@ -84,6 +93,7 @@ export function Popover(props: Props) {
     } else {
       removeEventListener("scroll", follow.current);
       removeEventListener("resize", follow.current);
+      watch.current?.disconnect();
     }
   };
 
@@ -98,6 +108,8 @@ export function Popover(props: Props) {
         aria-haspopup={kind === "menu" ? "menu" : "dialog"}
         aria-expanded={open}
         aria-label={name}
+        title={title}
+        disabled={disabled}
       >
         {button}
       </button>
@@ -105,7 +117,7 @@ export function Popover(props: Props) {
         ref={sheet}
         id={sheetId}
         popover="auto"
-        class={kind === "menu" ? "menu" : "popover"}
+        class={`${kind === "menu" ? "menu" : "popover"} ${sheetClass}`}
         role={kind === "menu" ? undefined : "dialog"}
         aria-label={kind === "menu" ? undefined : label}
         onBeforeToggle={onBeforeToggle}

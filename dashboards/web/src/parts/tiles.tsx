@@ -3,7 +3,8 @@
  * is. The visitors of several days are called what they are: daily visitors, summed.
  */
 import { address } from "../state/address";
-import type { Answer } from "../state/api";
+import type { Answer, Value } from "../state/api";
+import { beforeOf, changeOf } from "../state/compare";
 import { count, pieces, SUMMED, text, TOP, type Metric } from "../state/metrics";
 import { change, type View } from "../state/view";
 import { Bone } from "./empty";
@@ -15,6 +16,14 @@ export const TOTALS = [...TOP.map((metric) => metric.id), "events"];
 
 export function total(answer: Answer | null, metric: string): number | null {
   return answer?.results[0]?.metrics[TOTALS.indexOf(metric)] ?? null;
+}
+
+/** The same number of the period compared with. */
+export function totalBefore(answer: Answer, metric: string): Value {
+  const before = (id: string) => beforeOf(answer.results[0], TOTALS.indexOf(id));
+  // rates of no visits are no rates
+  const isCount = TOP.find((one) => one.id === metric)?.count;
+  return !isCount && before("visits") === 0 ? null : before(metric);
 }
 
 export function metricName(metric: Metric, view: View): string {
@@ -55,6 +64,41 @@ function Why({ metric, view, answer }: { metric: Metric; view: View; answer: Ans
   );
 }
 
+export const WAYS = { up: "up ", down: "down ", same: "no change " };
+
+interface ChangedProps {
+  metric: string;
+  now: Value;
+  before: Value;
+  /** the period is not over: neither better nor worse yet */
+  open?: boolean;
+}
+
+/** What became of a number: an arrow for the eye, a word for screen readers. */
+export function Changed({ metric, now, before, open = false }: ChangedProps) {
+  const change = changeOf(metric, now, before);
+  if (!change) return <span class="quiet">–</span>;
+  return (
+    <span class={`change ${change.way} ${open ? "" : change.sense}`}>
+      <span class="unseen">{WAYS[change.way]}</span>
+      {change.text}
+    </span>
+  );
+}
+
+function Was({ metric, view, answer }: { metric: string; view: View; answer: Answer }) {
+  const before = totalBefore(answer, metric);
+  if (before === null) {
+    return <div class="was">{answer.meta.comparison_withheld ? "not compared" : "nothing to compare"}</div>;
+  }
+  return (
+    <div class="was">
+      <Changed metric={metric} now={total(answer, metric)} before={before} open={view.span.to === view.today} />
+      <span>from {text(metric, before)}</span>
+    </div>
+  );
+}
+
 function Tile({ metric, view, answer }: { metric: Metric; view: View; answer: Answer | null }) {
   const on = view.metric === metric.id;
   const value = total(answer, metric.id);
@@ -87,6 +131,7 @@ function Tile({ metric, view, answer }: { metric: Metric; view: View; answer: An
           <Bone width={5} />
         </span>
       )}
+      {view.compare && (answer?.results[0]?.comparison !== undefined ? <Was metric={metric.id} view={view} answer={answer} /> : <div class="was">&nbsp;</div>)}
     </div>
   );
 }

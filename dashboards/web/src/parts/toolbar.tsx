@@ -1,61 +1,13 @@
-/**
- * The line that stays on top: filters on the left, period on the right. A pill's words turn "is"
- * into "is not"; its cross removes it.
- */
+/** The line that stays on top: filters on the left, comparison and period on the right. */
 import { useRef, useState } from "preact/hooks";
 import { address } from "../state/address";
 import { dayRange } from "../state/days";
-import { filterWords, turned, type Filter } from "../state/filters";
 import { periodLabel, PERIODS, shifted } from "../state/period";
 import { change, viewHref, type View } from "../state/view";
+import { CompareMenu } from "./compare";
 import { Icon } from "./icon";
+import { Pills } from "./pills";
 import { Popover } from "./popover";
-
-function Pill({ filter, view }: { filter: Filter; view: View }) {
-  const { what, value } = filterWords(filter);
-  const turn = filter.op === "is" ? "is not" : "is";
-  return (
-    <span class="pill">
-      <button
-        type="button"
-        title={`Change to “${turn}”`}
-        aria-label={`${what} ${value}; change to “${turn}”`}
-        onClick={() => change(address.value, { filters: turned(view.filters, filter) })}
-      >
-        {what} <b>{value}</b>
-      </button>
-      <button
-        type="button"
-        class="drop"
-        aria-label={`Remove filter: ${what} ${value}`}
-        onClick={() => change(address.value, { filters: view.filters.filter((one) => one !== filter) })}
-      >
-        <Icon name="x" />
-      </button>
-    </span>
-  );
-}
-
-function Pills({ view }: { view: View }) {
-  if (view.filters.length === 0) {
-    return (
-      <p class="pills-hint only-wide">
-        <Icon name="filter" />
-        Click a row to filter by it
-      </p>
-    );
-  }
-  return (
-    <div class="pills">
-      {view.filters.map((filter) => (
-        <Pill key={`${filter.op} ${filter.dimension} ${filter.value}`} filter={filter} view={view} />
-      ))}
-      <a class="button plain" href={viewHref(address.value, { filters: [] })}>
-        Clear{view.filters.length > 1 ? " all" : ""}
-      </a>
-    </div>
-  );
-}
 
 function CustomRange({ view, close }: { view: View; close: () => void }) {
   const [wrong, setWrong] = useState("");
@@ -153,10 +105,11 @@ function Step({ view, by }: { view: View; by: -1 | 1 }) {
 
 export function Toolbar({ view }: { view: View }) {
   return (
-    <div class="toolbar" role="region" aria-label="Filters and period">
+    <div class="toolbar" role="region" aria-label="Filters, comparison and period">
       <div>
         <Pills view={view} />
         <div class="end">
+          <CompareMenu view={view} />
           <Step view={view} by={-1} />
           <Step view={view} by={1} />
           <PeriodMenu view={view} />

@@ -42,7 +42,7 @@ export interface Me {
 }
 
 /** A filter of the report API: operator, dimension, values. */
-export type ApiFilter = [op: string, dimension: string, values: string[]];
+export type ApiFilter = [op: string, dimension: string, values: string[], how?: { case_sensitive: boolean }];
 
 export type DateRange = string | [from: string, to: string];
 
@@ -54,7 +54,11 @@ export interface Query {
   dimensions?: string[];
   filters?: ApiFilter[];
   order_by?: [string, "asc" | "desc"][];
-  include?: { time_labels?: boolean; total_rows?: boolean };
+  include?: {
+    time_labels?: boolean;
+    total_rows?: boolean;
+    comparisons?: { mode: string; match_day_of_week: boolean };
+  };
   pagination?: { limit: number; offset: number };
 }
 
@@ -63,6 +67,8 @@ export type Value = number | null;
 export interface Row {
   dimensions: string[];
   metrics: Value[];
+  /** the same row of the period compared with; its metrics are null where they are withheld */
+  comparison?: { metrics: Value[] | null } | null;
 }
 
 /** The answer of `POST /api/v2/query`. */
@@ -72,11 +78,17 @@ export interface Answer {
     threshold?: number;
     withheld_visitors?: number;
     withheld?: null | "few_visitors" | "few_visitors_in_complement";
-    /** days that a chart leaves out, because too few visitors meet the filters */
+    /** days, weeks or months that a chart leaves out, because too few visitors meet the filters */
     withheld_days?: string[];
+    /** why the period compared with has no numbers */
+    comparison_withheld?: string | null;
+    /** events that reached days already closed and were added to them */
+    late_rows?: number;
     time_labels?: string[];
     total_rows?: number;
   };
+  /** the query as it was understood; the days compared with are found there */
+  query?: { comparison_date_range?: [from: string, to: string] };
 }
 
 /** Events not counted, by reason. */
@@ -122,7 +134,41 @@ function failure(response: Response, answer: unknown): ApiError {
   );
 }
 
+/** Reports that are asked for at once; the others wait here, not on the server. */
+const AT_ONCE = 4;
+/** "Too many at once" is tried again so often, if the wait is not longer than this (seconds). */
+const TRIES = 3;
+const LONGEST_WAIT = 5;
+
+let asked = 0;
+const waiting: (() => void)[] = [];
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (asked >= AT_ONCE) await new Promise<void>((go) => waiting.push(go));
+  else asked += 1;
+  try {
+    return await work();
+  } finally {
+    // whoever waits longest takes this place
+    const next = waiting.shift();
+    if (next) next();
+    else asked -= 1;
+  }
+}
+
 /** One report. */
-export function report(query: Query, signal?: AbortSignal): Promise<Answer> {
-  return call<Answer>("/api/v2/query", query, signal);
+export async function report(query: Query, signal?: AbortSignal): Promise<Answer> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await inTurn(() => {
+        signal?.throwIfAborted();
+        return call<Answer>("/api/v2/query", query, signal);
+      });
+    } catch (error) {
+      const busy = error instanceof ApiError && error.status === 429;
+      const wait = (busy && error.wait) || 1;
+      if (!busy || tries === TRIES || wait > LONGEST_WAIT) throw error;
+      await new Promise((done) => setTimeout(done, wait * 1000));
+    }
+  }
 }

@@ -38,6 +38,11 @@ export function weekday(day: string): number {
   return new Date(ms(day)).getUTCDay();
 }
 
+/** The Monday of the week of `day`. */
+export function weekStart(day: string): string {
+  return plusDays(day, -((weekday(day) + 6) % 7));
+}
+
 /** Day and full hour now in a zone, as the server labels them. */
 export function nowIn(zone: string, at: Date = new Date()): { day: string; hour: string; minute: string } {
   const parts = new Intl.DateTimeFormat("en-CA", {
@@ -74,6 +79,13 @@ export function shortDay(day: string, today: string): string {
 /** "Thursday, 5 November". */
 export function longDay(day: string): string {
   return format("long", { weekday: "long", day: "numeric", month: "long", year: "numeric" }).format(ms(day));
+}
+
+/** "November 2026"; "Nov", with the year in January, where there is little room. */
+export function monthName(day: string, room: "long" | "short"): string {
+  if (room === "long") return format("month", { month: "long", year: "numeric" }).format(ms(day));
+  const year = day.slice(5, 7) === "01" ? format("shortMonthYear", { month: "short", year: "numeric" }) : null;
+  return (year ?? format("shortMonth", { month: "short" })).format(ms(day));
 }
 
 /** "25 Oct – 21 Nov". */

@@ -1,10 +1,10 @@
 /**
- * What a report can be cut by: the name of each dimension, of its values, and the lists that show
- * them. One table, so that pills, lists and details always say the same words.
+ * What a report can be cut by: the name of each dimension and of its values. One table, so that
+ * pills, lists, details and the filter editor always say the same words.
  */
 
 /** How the values of a dimension are written. */
-export type Kind = "text" | "path" | "country";
+export type Kind = "text" | "path" | "country" | "language" | "screen";
 
 export interface Dimension {
   id: string;
@@ -13,117 +13,91 @@ export interface Dimension {
   /** "pages", as in "No pages in this period" */
   many: string;
   kind: Kind;
+  /** where the filter editor lists it */
+  group: Group;
 }
 
-function dimension(id: string, name: string, many: string, kind: Kind = "text"): [string, Dimension] {
-  return [id, { id, name, many, kind }];
-}
+export const GROUPS = ["Pages", "Sources", "Campaigns", "Locations", "Technology", "Events"] as const;
+export type Group = (typeof GROUPS)[number];
 
-export const DIMENSIONS = new Map<string, Dimension>([
-  dimension("event:page", "Page", "pages", "path"),
-  dimension("visit:entry_page", "Entry page", "entry pages", "path"),
-  dimension("visit:exit_page", "Exit page", "exit pages", "path"),
-  dimension("event:hostname", "Host", "hosts"),
-  dimension("event:name", "Event", "events"),
-  dimension("visit:channel", "Channel", "channels"),
-  dimension("visit:source", "Source", "sources"),
-  dimension("visit:referrer", "Referrer", "referrers"),
-  dimension("visit:utm_source", "Campaign source", "campaign sources"),
-  dimension("visit:utm_medium", "Campaign medium", "campaign media"),
-  dimension("visit:utm_campaign", "Campaign", "campaigns"),
-  dimension("visit:country", "Country", "countries", "country"),
-  dimension("visit:region", "Region", "regions"),
-  dimension("visit:city", "City", "cities"),
-  dimension("visit:browser", "Browser", "browsers"),
-  dimension("visit:os", "System", "systems"),
-  dimension("visit:device", "Device", "device types"),
-]);
+/** What a property of an event is called: this, and the property's own name. */
+export const PROPERTY = "event:props:";
 
-/** One tab of a panel. */
-export interface ListTab {
-  /** what the address says */
-  id: string;
-  label: string;
-  dimension: string;
-  /** the metrics shown; the first one sorts and draws the bars */
-  metrics: string[];
-  /** rows of the server that do not belong in this list */
-  without?: string[];
-  /** said when there is nothing to list */
-  teach?: string;
-}
+type Line = [id: string, name: string, many: string, group: Group, kind?: Kind];
 
-export interface PanelLists {
-  id: string;
-  label: string;
-  tabs: ListTab[];
-}
-
-const place = (id: string, label: string, of: string): ListTab => ({ id, label, dimension: of, metrics: ["visitors"] });
-
-export const PANELS: PanelLists[] = [
-  {
-    id: "pages",
-    label: "Pages",
-    tabs: [
-      { id: "top", label: "Top pages", dimension: "event:page", metrics: ["visitors", "pageviews"] },
-      { id: "entry", label: "Entry", dimension: "visit:entry_page", metrics: ["visitors", "visits"] },
-      { id: "exit", label: "Exit", dimension: "visit:exit_page", metrics: ["visitors", "visits"] },
-    ],
-  },
-  {
-    id: "sources",
-    label: "Sources",
-    tabs: [
-      { id: "channels", label: "Channels", dimension: "visit:channel", metrics: ["visitors", "visits"] },
-      { id: "sources", label: "Sources", dimension: "visit:source", metrics: ["visitors", "visits"] },
-    ],
-  },
-  {
-    id: "locations",
-    label: "Locations",
-    tabs: [
-      place("countries", "Countries", "visit:country"),
-      place("regions", "Regions", "visit:region"),
-      place("cities", "Cities", "visit:city"),
-    ],
-  },
-  {
-    id: "devices",
-    label: "Devices",
-    tabs: [
-      place("browsers", "Browsers", "visit:browser"),
-      place("systems", "Systems", "visit:os"),
-      place("types", "Device types", "visit:device"),
-    ],
-  },
-  {
-    id: "events",
-    label: "Custom events",
-    tabs: [
-      {
-        id: "events",
-        label: "Custom events",
-        dimension: "event:name",
-        metrics: ["events", "visitors"],
-        // pages and attention have their own places
-        without: ["pageview", "engagement"],
-        teach: "Call headcount('Signup') on your site when something happens, and it is listed here.",
-      },
-    ],
-  },
+const LINES: Line[] = [
+  ["event:page", "Page", "pages", "Pages", "path"],
+  ["visit:entry_page", "Entry page", "entry pages", "Pages", "path"],
+  ["visit:exit_page", "Exit page", "exit pages", "Pages", "path"],
+  ["event:hostname", "Hostname", "hostnames", "Pages"],
+  ["visit:channel", "Channel", "channels", "Sources"],
+  ["visit:source", "Source", "sources", "Sources"],
+  ["visit:referrer", "Referrer", "referrers", "Sources"],
+  ["visit:utm_source", "UTM source", "UTM sources", "Campaigns"],
+  ["visit:utm_medium", "UTM medium", "UTM media", "Campaigns"],
+  ["visit:utm_campaign", "UTM campaign", "UTM campaigns", "Campaigns"],
+  ["visit:utm_term", "UTM term", "UTM terms", "Campaigns"],
+  ["visit:utm_content", "UTM content", "UTM contents", "Campaigns"],
+  ["visit:country", "Country", "countries", "Locations", "country"],
+  ["visit:region", "Region", "regions", "Locations"],
+  ["visit:city", "City", "cities", "Locations"],
+  ["visit:language", "Language", "languages", "Locations", "language"],
+  ["visit:browser", "Browser", "browsers", "Technology"],
+  ["visit:browser_version", "Browser version", "browser versions", "Technology"],
+  ["visit:os", "System", "systems", "Technology"],
+  ["visit:os_version", "System version", "system versions", "Technology"],
+  ["visit:device", "Device", "device types", "Technology"],
+  ["visit:screen", "Screen", "screen sizes", "Technology", "screen"],
+  ["event:name", "Event", "events", "Events"],
 ];
 
-let countries: Intl.DisplayNames | undefined;
+export const DIMENSIONS: Dimension[] = LINES.map(([id, name, many, group, kind = "text"]) => ({ id, name, many, group, kind }));
+
+const known = new Map(DIMENSIONS.map((one) => [one.id, one]));
+
+/** A dimension by its id; properties of events are made on the fly. */
+export function dimensionOf(id: string): Dimension | undefined {
+  const property = id.startsWith(PROPERTY) ? id.slice(PROPERTY.length) : "";
+  if (property) return { id, name: `Property ${property}`, many: `values of ${property}`, kind: "text", group: "Events" };
+  return known.get(id);
+}
+
+const names = new Map<string, Intl.DisplayNames>();
+
+function display(type: "region" | "language", code: string): string {
+  let made = names.get(type);
+  if (!made) names.set(type, (made = new Intl.DisplayNames(undefined, { type })));
+  try {
+    return made.of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
+
+/** Classes of screens by their width, as the server forms them (CSS pixels). */
+const SCREENS: Record<string, string> = {
+  Small: "Small, under 576 px",
+  Medium: "Medium, 576 to 991 px",
+  Large: "Large, 992 to 1,439 px",
+  "Extra large": "Extra large, from 1,440 px",
+};
 
 /** A value as a reader sees it. */
 export function valueLabel(id: string, value: string): string {
-  if (DIMENSIONS.get(id)?.kind === "country" && /^[A-Z]{2}$/.test(value)) {
-    countries ??= new Intl.DisplayNames(undefined, { type: "region" });
-    return countries.of(value) ?? value;
+  switch (known.get(id)?.kind) {
+    case "country":
+      return /^[A-Z]{2}$/.test(value) ? display("region", value) : value;
+    case "language":
+      return /^[a-z]{2,3}$/.test(value) ? display("language", value) : value;
+    case "screen":
+      return SCREENS[value] ?? value;
+    default:
+      return value;
   }
-  return value;
 }
 
 /** The row that stands for the groups not shown. */
 export const OTHER = "(other)";
+
+/** What the server calls a value that is not there. */
+export const NOT_SET = "(not set)";

@@ -57,7 +57,16 @@ export const TOP: Metric[] = [
   },
 ];
 
-const TITLES: Record<string, string> = { visitors: "Visitors", visits: "Visits", pageviews: "Views", events: "Times" };
+const TITLES: Record<string, string> = {
+  visitors: "Visitors",
+  visits: "Visits",
+  pageviews: "Views",
+  events: "Times",
+  bounce_rate: "Bounce rate",
+  visit_duration: "Duration",
+  time_on_page: "Time on page",
+  scroll_depth: "Scroll depth",
+};
 
 /** Head of a list's column. */
 export function columnTitle(metric: string): string {
@@ -94,13 +103,17 @@ function duration(seconds: number): Piece[] {
 
 /** Cuts a value into digits and units; nothing to compute is "–". */
 export function pieces(metric: string, value: Value): Piece[] {
-  if (value === null) return [{ digits: "–", unit: "" }];
+  // no page is read in no time at all: 0 stands for "never measured"
+  const isNone = value === 0 && (metric === "time_on_page" || metric === "scroll_depth");
+  if (value === null || isNone) return [{ digits: "–", unit: "" }];
   switch (metric) {
     case "views_per_visit":
       return [{ digits: two.format(value), unit: "" }];
     case "bounce_rate":
+    case "scroll_depth":
       return [{ digits: upToOne.format(value), unit: "%" }];
     case "visit_duration":
+    case "time_on_page":
       return duration(value);
     default:
       return [{ digits: value < EXACT_BELOW ? whole.format(value) : short.format(value), unit: "" }];
