@@ -69,7 +69,7 @@ impl<W: Watch> Closing<'_, W> {
             self.run_visitors("hits", hits::visitors(source, generation, &chunk)).await?;
             if chunk.heavy {
                 self.go_on()?;
-                self.run("heavy", heavy::visitors(source, generation, &chunk)).await?;
+                self.run_heavy(heavy::visitors(source, generation, &chunk)).await?;
             }
             if chunk.tokenless {
                 self.run("hits", hits::tokenless(source, generation, &chunk)).await?;
@@ -98,9 +98,13 @@ impl<W: Watch> Closing<'_, W> {
                 .map(|site| site.site)
                 .collect();
             self.progress(source.day, "totals", done_rows, all_rows);
-            for statement in totals::all(source, generation, &chunk, &detailed) {
+            for sums in totals::all(source, generation, &chunk, &detailed) {
                 self.go_on()?;
-                self.run("totals", statement).await?;
+                if sums.in_order {
+                    self.run("totals", sums.statement).await?;
+                } else {
+                    self.run_groups("totals", sums.statement).await?;
+                }
             }
             done_rows += chunk.rows;
         }
