@@ -93,6 +93,7 @@ use crate::report::query::Dimension;
 use crate::report::query::Metric;
 use crate::report::query::Query;
 use crate::report::sizes::Sizes;
+use crate::report::sizes::Together;
 use crate::report::threshold::Answer;
 use crate::report::threshold::Guard;
 use crate::report::threshold::Hiding;
@@ -157,9 +158,10 @@ pub async fn run(
 ) -> Result<Bytes, ReportError> {
     let mut query = query::check(raw, site, now)?;
     let mut before = query.compared(site, now);
-    place(&mut query, reader).await?;
+    let together = Together { reader, cache, site: site.id };
+    place(&mut query, &together).await?;
     if let Some(before) = &mut before {
-        place(before, reader).await?;
+        place(before, &together).await?;
     }
     let threshold = site.threshold.unwrap_or(threshold);
     let key = cache_key(&query, before.as_ref(), site, threshold);

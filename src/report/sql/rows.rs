@@ -87,7 +87,10 @@ pub(crate) fn select(query: &Query, shape: &Shape<'_>, rows: &Rows) -> String {
     if shape.engagement {
         list.push_str(ENGAGEMENT);
     }
-    let other = hidden::of_row(query, shape).unwrap_or_else(|| expression::NEVER.to_owned());
+    let other = match hidden::of_row(query, shape) {
+        Some(_) if rows.only_hidden => "1".to_owned(),
+        other => other.unwrap_or_else(|| expression::NEVER.to_owned()),
+    };
     list.push_str(&format!(", toUInt8({other}) AS o"));
     for (index, dimension) in shape.dimensions.iter().enumerate() {
         list.push_str(&format!(", {} AS d{index}", expression::value(*dimension)));

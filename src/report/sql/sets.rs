@@ -64,19 +64,15 @@ pub(crate) fn sets(query: &Query) -> String {
     }
     let visitors: Vec<String> =
         flags.iter().map(|(name, _)| format!("max({name}_v) AS {name}")).collect();
-    let visits: Vec<String> =
-        flags.iter().map(|(name, sql)| format!("{sql} AS {name}_v")).collect();
     let part = expression::part(query.period());
     format!(
         "SELECT toString({part}) AS part, countIf(selected = 1), {}, {} FROM (\
-         SELECT day, visitor, {}, min(selected_v) = 0 AS idle FROM (\
-         SELECT day, visitor, visit, {} FROM ({}) GROUP BY day, visitor, visit) \
+         SELECT day, visitor, {}, min(selected_v) = 0 AS idle FROM ({}) \
          GROUP BY day, visitor) GROUP BY part",
         counts(&alone),
         counts(&left_out),
         visitors.join(", "),
-        visits.join(", "),
-        events(query, &conjuncts)
+        visits(query, &conjuncts, &flags)
     )
 }
 
@@ -150,7 +146,7 @@ fn parts(dimensions: &[Dimension], whole: bool) -> Vec<Vec<Dimension>> {
 }
 
 fn flag(name: &str, condition: &str) -> (String, String) {
-    (name.to_owned(), format!("max({condition})"))
+    (name.to_owned(), condition.to_owned())
 }
 
 fn counts(conditions: &[String]) -> String {
@@ -162,20 +158,51 @@ fn counts(conditions: &[String]) -> String {
     }
 }
 
-/// Events with `m0`, `m1`, … (does the filter hold) and `c0`, `c1`, … (does the condition hold).
-fn events(query: &Query, conjuncts: &[Condition]) -> String {
+/// One row a visit: `day`, `visitor`, and each of `flags` as `…_v`, 1 when an event of it meets the
+/// condition.
+fn visits(query: &Query, conjuncts: &[Condition], flags: &[(String, String)]) -> String {
     let mut columns = Columns::default();
     // Visits are told apart: one of them may be left out alone.
     columns.add(Column::StartHour);
     for filter in &query.asked.filters {
         columns.add_dimension(filter.dimension);
     }
-    let after = if query.span.after.is_some() {
+    if query.span.after.is_some() {
         columns.add(Column::Second);
-        "second > {after:UInt32}"
-    } else {
-        "1"
+    }
+    let mut branches = Vec::new();
+    let generations = &query.generations;
+    if generations.has_closed() {
+        let kind = distinct(query);
+        let first =
+            kind.map_or("1".to_owned(), |Kind(kind)| format!("bitTest(first, {})", 2 * kind));
+        let events = events(query, conjuncts, &source::closed(&columns, "gens", &first));
+        branches.push(by_visit(&events, flags, kind == Some(Kind(0))));
+    }
+    if generations.has_open() || branches.is_empty() {
+        branches.push(by_visit(&events(query, conjuncts, &source::open(&columns)), flags, false));
+    }
+    branches.join(" UNION ALL ")
+}
+
+/// Events gathered by visit; `whole` when each is a visit already.
+fn by_visit(events: &str, flags: &[(String, String)], whole: bool) -> String {
+    let list = |of: fn(&str) -> String| {
+        let flags = flags.iter().map(|(name, sql)| format!("{} AS {name}_v", of(sql)));
+        flags.collect::<Vec<_>>().join(", ")
     };
+    if whole {
+        let list = list(|sql| format!("toUInt8({sql})"));
+        format!("SELECT day, visitor, {list} FROM ({events})")
+    } else {
+        let list = list(|sql| format!("max(toUInt8({sql}))"));
+        format!("SELECT day, visitor, {list} FROM ({events}) GROUP BY day, visitor, visit")
+    }
+}
+
+/// Events with `m0`, `m1`, … (does the filter hold) and `c0`, `c1`, … (does the condition hold).
+fn events(query: &Query, conjuncts: &[Condition], source: &str) -> String {
+    let after = if query.span.after.is_some() { "second > {after:UInt32}" } else { "1" };
     let mut list = String::new();
     for (index, filter) in query.asked.filters.iter().enumerate() {
         let holds = expression::leaf(index, filter, &expression::stored(filter.dimension));
@@ -184,32 +211,18 @@ fn events(query: &Query, conjuncts: &[Condition]) -> String {
     for (index, conjunct) in conjuncts.iter().enumerate() {
         list.push_str(&format!(", ({}) AS c{index}", named(conjunct)));
     }
-    let mut sources = Vec::new();
-    let generations = &query.generations;
-    if generations.has_closed() {
-        sources.push(source::closed(&columns, "gens", &distinct(query)));
-    }
-    if generations.has_open() || sources.is_empty() {
-        sources.push(source::open(&columns));
-    }
-    let branches = sources.iter().map(|source| {
-        format!(
-            "SELECT day, visitor, visit{list} FROM ({source}) \
-             WHERE visitor != 0 AND by_key = 0 AND {after}"
-        )
-    });
-    branches.collect::<Vec<_>>().join(" UNION ALL ")
+    format!(
+        "SELECT day, visitor, visit{list} FROM ({source}) \
+         WHERE visitor != 0 AND by_key = 0 AND {after}"
+    )
 }
 
 /// One row of `hits` is enough of those that the filters cannot tell apart within a visit; the bits
 /// prefer events that were not sent with a key alone.
-fn distinct(query: &Query) -> String {
+fn distinct(query: &Query) -> Option<Kind> {
     let own = query.asked.filters.iter().map(|filter| filter.dimension);
     let own: Vec<Dimension> = own.filter(|dimension| !dimension.is_of_visits()).collect();
-    match kind_of(&own) {
-        Some(Kind(kind)) if query.span.after.is_none() => format!("bitTest(first, {})", 2 * kind),
-        _ => "1".to_owned(),
-    }
+    kind_of(&own).filter(|_| query.span.after.is_none())
 }
 
 /// A condition over the names of its filters.
