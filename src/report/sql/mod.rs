@@ -18,6 +18,7 @@ use crate::report::query::Metric;
 use crate::report::query::Operator;
 use crate::report::query::Query;
 use crate::report::sql::relation::Shape;
+use crate::report::sql::relation::Wanted;
 use crate::report::sql::relation::relation;
 use crate::report::threshold::Basis;
 use crate::report::threshold::Hiding;
@@ -77,7 +78,11 @@ fn few_of_one(query: &Query, index: usize, place: usize, filter: &Filter) -> Str
 /// What "(other)" would hold: part (or an empty text), visitors who count for groups, events.
 pub(crate) fn other(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement {
     let filtered = pass.basis == Basis::Selected;
-    let shape = Shape { hiding: Some(hiding), ..Shape::heads(&pass.dimensions, filtered) };
+    let shape = Shape {
+        hiding: Some(hiding),
+        wanted: Wanted::Hidden,
+        ..Shape::heads(&pass.dimensions, filtered)
+    };
     let sql = format!(
         "SELECT {} AS part, {}, sum(e) FROM ({}) WHERE o = 1 GROUP BY part",
         part(query),
@@ -95,7 +100,11 @@ pub(crate) fn smallest(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement
         .map(|(index, dimension)| {
             let dimensions = [dimension];
             let filtered = pass.basis == Basis::Selected;
-            let shape = Shape { hiding: Some(hiding), ..Shape::heads(&dimensions, filtered) };
+            let shape = Shape {
+                hiding: Some(hiding),
+                wanted: Wanted::Shown,
+                ..Shape::heads(&dimensions, filtered)
+            };
             let key = expression::key(dimension, "d0", query.period());
             format!(
                 "SELECT {} AS part, {index} AS place, {key} AS released, {} AS size FROM ({}) \

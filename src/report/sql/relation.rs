@@ -38,6 +38,19 @@ pub(crate) struct Shape<'a> {
     pub(crate) merged: bool,
     /// Which rows belong to "(other)".
     pub(crate) hiding: Option<&'a Hiding>,
+    /// Which of them are wanted.
+    pub(crate) wanted: Wanted,
+}
+
+/// Which rows of a relation are wanted; others may be there all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All.
+    All,
+    /// Those of "(other)".
+    Hidden,
+    /// The others.
+    Shown,
 }
 
 /// How rows of `hits` are told to be the first of their visit (visitor): the number of the pair of
@@ -48,7 +61,15 @@ pub(crate) struct Kind(pub(crate) u8);
 impl<'a> Shape<'a> {
     /// Visitors and events by `dimensions`, without visits.
     pub(crate) fn heads(dimensions: &'a [Dimension], filtered: bool) -> Self {
-        Self { dimensions, filtered, visits: false, engagement: false, merged: false, hiding: None }
+        Self {
+            dimensions,
+            filtered,
+            visits: false,
+            engagement: false,
+            merged: false,
+            hiding: None,
+            wanted: Wanted::All,
+        }
     }
 }
 
@@ -67,8 +88,11 @@ pub(crate) fn relation(query: &Query, shape: &Shape<'_>) -> String {
             ("detailed", !generations.detailed.is_empty())
         };
         if any {
-            branches.push(totals(query, shape, dim, from));
-            summed = hidden.is_some().then_some(from);
+            // Sums have no row of "(other)"; those are all in the rows of hits.
+            if shape.wanted != Wanted::Hidden {
+                branches.push(totals(query, shape, dim, from));
+            }
+            summed = (hidden.is_some() && shape.wanted != Wanted::Shown).then_some(from);
         }
         (gens, from_hits) = ("plain", !whole && !generations.plain.is_empty());
     }
@@ -79,12 +103,14 @@ pub(crate) fn relation(query: &Query, shape: &Shape<'_>) -> String {
     if let Some(from) = summed {
         branches.push(closed(from, true));
     }
+    // Gathered rows are told to be hidden after they are gathered.
+    let only_hidden = shape.wanted == Wanted::Hidden && hidden.is_some() && !shape.visits;
     if from_hits {
-        branches.push(closed(gens, false));
+        branches.push(closed(gens, only_hidden));
     }
     if generations.has_open() || branches.is_empty() {
         let source = source::open(&rows::columns(query, shape));
-        branches.push(rows::select(query, shape, &Rows { source, only_hidden: false, kind: None }));
+        branches.push(rows::select(query, shape, &Rows { source, only_hidden, kind: None }));
     }
     branches.join(" UNION ALL ")
 }
