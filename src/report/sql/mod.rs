@@ -144,8 +144,15 @@ pub(crate) fn results(query: &Query, hiding: &Hiding) -> Statement {
     } else {
         ("o", format!(" GROUP BY {}", groups.join(", ")))
     };
+    // Neither the number of rows nor the place of a page may tell of a part that is left out.
+    let told = if hiding.closed_days().is_empty() {
+        String::new()
+    } else {
+        let part = expression::part(query.period());
+        format!(" WHERE NOT has({{closed_days:Array(String)}}, toString({part}))")
+    };
     let sql = format!(
-        "SELECT {} FROM (SELECT {o}, {} FROM ({}){group_by}) ORDER BY {} \
+        "SELECT {} FROM (SELECT {o}, {} FROM ({}){told}{group_by}) ORDER BY {} \
          LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
         columns.join(", "),
         inner.join(", "),
@@ -153,6 +160,9 @@ pub(crate) fn results(query: &Query, hiding: &Hiding) -> Statement {
         order(query)
     );
     let mut params = params(query, None, Some(hiding));
+    if !hiding.closed_days().is_empty() {
+        params.push(("closed_days".to_owned(), Param::StrArray(hiding.closed_days().to_vec())));
+    }
     params.push(("limit".to_owned(), Param::U64(asked.limit)));
     params.push(("offset".to_owned(), Param::U64(asked.offset)));
     Statement { sql, params }

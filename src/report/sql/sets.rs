@@ -22,7 +22,7 @@ use crate::report::sql::relation::relation;
 /// *Alone* has, for each set of some but not all dimensions that the filters of one term use (of
 /// all of them, when there are several terms), visitors with an event for which the filters of
 /// those dimensions hold and, for one dimension with a negative filter, with an event for which they
-/// do not: an answer must not say more of few visitors whom some of the filters pick out already.
+/// do not, and without any for which they do: an answer must not say more of few visitors whom some of the filters pick out already.
 /// *Left out* has visitors without a selected event, with an event that is not selected, with a
 /// visit without a selected event; and, of several conditions that must all hold, for each one
 /// visitors with an event (without any event) for which it holds alone, and visitors whom it takes
@@ -46,6 +46,7 @@ pub(crate) fn sets(query: &Query) -> String {
             let fails = format!("NOT ({})", expression::all(&holds));
             flags.push(flag(&format!("fails{index}"), &fails));
             alone.push(format!("fails{index} = 1"));
+            alone.push(format!("alone{index} = 0"));
         }
     }
     for index in (0..names.len()).filter(|_| names.len() > 1) {

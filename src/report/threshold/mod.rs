@@ -86,7 +86,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Guard {
     k: u32,
     is_list: bool,
-    by_period: bool,
+    /// Where the day, week or month stands among the dimensions.
+    period_at: Option<usize>,
     filtered_dimensions: usize,
 }
 
@@ -113,7 +114,7 @@ impl Guard {
         Self {
             k: k.max(1),
             is_list: !query.list_dimensions().is_empty(),
-            by_period: query.by_period(),
+            period_at: query.asked.dimensions.iter().position(|one| one.is_period()),
             filtered_dimensions: query.filtered_dimensions().len(),
         }
     }
@@ -150,9 +151,10 @@ impl Guard {
         if let Some(reason) = rare.filter(|_| self.filtered_dimensions > 1) {
             return Verdict::Withheld(reason, 0);
         }
+        let by_period = self.period_at.is_some();
+        let closed = days.iter().filter(|day| by_period && self.meets_small(day));
+        let closed = closed.map(|day| day.day.clone()).collect();
         if !self.is_list {
-            let closed = days.iter().filter(|day| self.by_period && self.meets_small(day));
-            let closed = closed.map(|day| day.day.clone()).collect();
             return Verdict::Rows(self.open(query).without_days(closed));
         }
         if range.selected == 0 {
@@ -162,8 +164,9 @@ impl Guard {
             return Verdict::Withheld(reason, range.selected);
         }
         let open = days.iter().filter(|day| !self.meets_small(day) && self.reason(day).is_none());
-        let open_days = self.by_period.then(|| open.map(|day| day.day.clone()).collect());
-        Verdict::Rows(Hiding::new(self.k, needing(query), query, open_days))
+        let open_days = by_period.then(|| open.map(|day| day.day.clone()).collect());
+        let hiding = Hiding::new(self.k, needing(query), query, open_days);
+        Verdict::Rows(hiding.without_days(closed))
     }
 
     /// Releases the rows that `sql::results` answered under `hiding`.
@@ -175,9 +178,9 @@ impl Guard {
         withheld_visitors: u64,
     ) -> Released<Answer> {
         let threshold = self.k;
-        // A chart by day has the day as its only dimension.
         let withheld_days = hiding.closed_days().to_vec();
-        rows.retain(|row| !row.dimensions.first().is_some_and(|day| withheld_days.contains(day)));
+        let day = |row: &Row| self.period_at.and_then(|at| row.dimensions.get(at).cloned());
+        rows.retain(|row| !day(row).is_some_and(|day| withheld_days.contains(&day)));
         let withheld = None;
         Released(Answer {
             rows,

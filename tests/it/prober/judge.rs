@@ -96,9 +96,10 @@ impl<'a> Judge<'a> {
             let is_nothing = |row: &Row| row.1.iter().all(|number| *number == 0);
             for row in rows.iter().filter(|row| is_nothing(row)) {
                 let part = self.part_of(row, &range);
-                let set = self.labels(row).iter().fold(part.and(&self.selected), |set, (at, label)| {
-                    set.and(&self.truth.value(*at, label))
-                });
+                let set =
+                    self.labels(row).iter().fold(part.and(&self.selected), |set, (at, label)| {
+                        set.and(&self.truth.value(*at, label))
+                    });
                 self.compare(row, &set);
             }
             rows.retain(|row| !is_nothing(row));
@@ -173,7 +174,10 @@ impl<'a> Judge<'a> {
         }
         let others = others.len();
         if others > 1 || whole && is_list && others == 0 && !rest.is_empty() {
-            self.tell(6, format!("{others} rows of others, {} visitors", self.truth.visitors(&rest)));
+            self.tell(
+                6,
+                format!("{others} rows of others, {} visitors", self.truth.visitors(&rest)),
+            );
         }
         values.len()
     }
@@ -254,10 +258,8 @@ impl<'a> Judge<'a> {
             ("not selected with a visit", self.truth.idle(all, &selected)),
         ];
         let Condition::All(parts) = &self.condition else { panic!("the top is a list") };
-        let parts: Vec<Set> = parts
-            .iter()
-            .map(|part| self.truth.condition(part, &self.sets).and(all))
-            .collect();
+        let parts: Vec<Set> =
+            parts.iter().map(|part| self.truth.condition(part, &self.sets).and(all)).collect();
         for (at, part) in parts.iter().enumerate().filter(|_| parts.len() > 1) {
             let others = parts.iter().enumerate().filter(|(other, _)| *other != at);
             let others = self.truth.all(others.map(|(_, other)| other.clone())).and(all);
@@ -289,7 +291,8 @@ impl<'a> Judge<'a> {
         let heads = |set: &Set| self.truth.heads(set);
         let terms = self.condition.terms();
         let of = |leaves: &[usize]| {
-            let mut found: Vec<usize> = leaves.iter().map(|at| self.leaves[*at].dimension).collect();
+            let mut found: Vec<usize> =
+                leaves.iter().map(|at| self.leaves[*at].dimension).collect();
             found.sort_unstable();
             found.dedup();
             found
@@ -350,7 +353,9 @@ impl<'a> Judge<'a> {
         }
         if self.question.labels && self.question.list.contains(&HOUR) {
             let labels = texts(&meta["time_labels"]);
-            let days = DAYS.iter().flat_map(|day| (0..24).map(move |hour| format!("{day} {hour:02}:00:00")));
+            let days = DAYS
+                .iter()
+                .flat_map(|day| (0..24).map(move |hour| format!("{day} {hour:02}:00:00")));
             let days: Vec<String> = days.filter(|label| labels.contains(label)).collect();
             if days != labels || labels.len() % 24 != 0 {
                 self.tell(7, "labels that are not the calendar's".to_owned());

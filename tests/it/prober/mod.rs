@@ -246,7 +246,10 @@ fn ten_thousand_questions_learn_nothing_about_fewer_than_five() {
 
     assert_eq!(sum.all(), 0, "an answer told too much, or a wrong number");
     assert!(sum.refused * 20 < sum.asked, "too few questions were understood: {}", sum.refused);
-    assert!(sum.lists * 5 > sum.asked && sum.others * 20 > sum.asked, "a report that tells nothing");
+    assert!(
+        sum.lists * 5 > sum.asked && sum.others * 20 > sum.asked,
+        "a report that tells nothing"
+    );
     assert!(sum.named > 10_000 && sum.compared > 1_000, "a report that tells nothing");
 
     // The same eyes see thousands where nothing is withheld, and each kind one below.
@@ -298,7 +301,8 @@ fn a_day_that_is_left_out_leaves_no_trace() {
             }));
             let answer = answer.json();
             let days = answer["results"].as_array().expect("rows").iter();
-            let days: Vec<&Value> = days.filter_map(|row| row["dimensions"].as_array()?.last()).collect();
+            let days: Vec<&Value> =
+                days.filter_map(|row| row["dimensions"].as_array()?.last()).collect();
             let shown: &[&str] = if offset == 0 { &crowd::DAYS[3..] } else { &[] };
             assert_eq!(days, shown, "{dimensions} {limit} {offset}: {answer}");
             let meta = &answer["meta"];

@@ -3,8 +3,8 @@
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::prober::crowd::{DAYS, DIMENSIONS, LISTED, MINUTE, NAME, PAGE};
 use crate::prober::crowd::HOUR;
+use crate::prober::crowd::{DAYS, DIMENSIONS, LISTED, MINUTE, NAME, PAGE};
 use crate::prober::truth::Truth;
 use crate::support::random::Random;
 
@@ -344,7 +344,8 @@ impl Question {
     /// The names of the dimensions, in the order in which they are asked for.
     pub(crate) fn dimensions(&self) -> Vec<&'static str> {
         let list = self.list.iter().map(|one| DIMENSIONS[*one].name);
-        let (before, after) = if self.period_first { (self.period, None) } else { (None, self.period) };
+        let (before, after) =
+            if self.period_first { (self.period, None) } else { (None, self.period) };
         before.into_iter().chain(list).chain(after).collect()
     }
 
@@ -365,11 +366,12 @@ impl Question {
         if let Range::Days(from, to) = self.range {
             body["date_range"] = days_json(from, to);
             if let Some(Range::Days(other_from, other_to)) = self.compared {
-                body["include"]["comparisons"] = if other_to == from - 1 && other_to - other_from == to - from {
-                    json!({"mode": "previous_period"})
-                } else {
-                    json!({"mode": "custom", "date_range": days_json(other_from, other_to)})
-                };
+                body["include"]["comparisons"] =
+                    if other_to == from - 1 && other_to - other_from == to - from {
+                        json!({"mode": "previous_period"})
+                    } else {
+                        json!({"mode": "custom", "date_range": days_json(other_from, other_to)})
+                    };
             }
         }
         if let Some((by, direction)) = self.order {
