@@ -85,12 +85,15 @@ pub(crate) fn joined_parameter(dimension: Dimension) -> String {
 }
 
 /// The values of `dimension` that enough visitors share, as a `SELECT` of their keys.
+///
+/// The inner one is a scalar: however often it stands in a statement, it is planned and run once.
 fn released(query: &Query, dimension: Dimension, hiding: &Hiding) -> String {
     let key = expression::key(dimension, "d0", query.period());
     let dimensions = [dimension];
     let shape = Shape::heads(&dimensions, hiding.basis() == Basis::Selected);
     format!(
-        "SELECT {key} AS released FROM ({}) GROUP BY released HAVING {HEADS} >= {{k:UInt64}}",
+        "SELECT arrayJoin((SELECT groupArray(released) FROM (SELECT {key} AS released FROM ({}) \
+         GROUP BY released HAVING {HEADS} >= {{k:UInt64}})))",
         relation(query, &shape)
     )
 }
