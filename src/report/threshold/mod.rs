@@ -346,6 +346,25 @@ mod tests {
     }
 
     #[test]
+    fn a_list_leaves_out_the_days_of_which_nothing_may_be_said() {
+        let list = json!({ "dimensions": ["visit:os", "time:day"], "filters":
+            [["is", "visit:city", ["Vaduz"]], ["is", "visit:browser", ["Firefox"]]] });
+        let none = [9; 11];
+        let found =
+            hiding(judge(&list, &[sets("a", 1, &[1, 9], &none), sets("b", 30, &[30, 30], &none)]));
+        assert_eq!(found.closed_days(), ["a"]);
+        assert_eq!(found.open_days().unwrap(), ["b"]);
+        let row = |day: &str| Row {
+            other: day == "a",
+            dimensions: vec!["Linux".to_owned(), day.to_owned()],
+            metrics: vec![1],
+        };
+        let guard = Guard::new(5, &query(&list).unwrap());
+        let released = guard.release(&found, vec![row("a"), row("b")], 1, 0);
+        assert_eq!(released.get().rows, [row("b")]);
+    }
+
+    #[test]
     fn a_day_that_would_be_withheld_alone_shows_no_value() {
         let list = json!({ "dimensions": ["time:day", "visit:browser"] });
         let found = hiding(judge(&list, &[sets("a", 2, &[], &[]), sets("b", 30, &[], &[])]));

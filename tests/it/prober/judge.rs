@@ -357,7 +357,7 @@ impl<'a> Judge<'a> {
                 .iter()
                 .flat_map(|day| (0..24).map(move |hour| format!("{day} {hour:02}:00:00")));
             let days: Vec<String> = days.filter(|label| labels.contains(label)).collect();
-            if days != labels || labels.len() % 24 != 0 {
+            if days != labels || !labels.len().is_multiple_of(24) {
                 self.tell(7, "labels that are not the calendar's".to_owned());
             }
         }
