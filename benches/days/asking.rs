@@ -6,14 +6,14 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use headcount::model::now;
-use headcount::report;
-use headcount::report::cache::Cache;
+use headcount::report::{self, cache::Cache};
 use headcount::store::{Statement, Store, StoreError};
 use headcount::telemetry::Metrics;
 use serde_json::Value;
 
 use crate::dashboard::{Question, View};
-use crate::home::{Opened, Served};
+use crate::home::{Home, Opened, Served};
+use crate::proc_stat;
 
 /// The least number of visitors of a shown group, as the program's own default.
 const THRESHOLD: u32 = 5;
@@ -49,20 +49,24 @@ impl report::Reader for Timed<'_> {
     }
 }
 
-/// Asks each question `rounds` times, in turn, after one round that is not counted.
+/// Asks each question `rounds` times, in turn; the first of several rounds is not counted. With
+/// them, CPU milliseconds of the engine for all questions once: of use where other work is done
+/// beside it.
 pub(crate) async fn engine_side(
     opened: &Opened,
     questions: &[Question],
     rounds: usize,
-) -> Vec<Taken> {
+) -> (Vec<Taken>, f64) {
+    let cpu = proc_stat::cpu(opened.pid());
     let mut times: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     let mut last: BTreeMap<usize, (Vec<(Statement, f64)>, Value)> = BTreeMap::new();
-    for round in 0..=rounds {
+    let warm = usize::from(rounds > 1);
+    for round in 0..rounds + warm {
         // As in one load of a page: sizes are shared by its lists, and nothing is left of a round.
         let cache = Cache::new(&Metrics::new(&[]));
         for (place, question) in questions.iter().enumerate() {
             let reader = Timed { store: &opened.store, taken: Mutex::default() };
-            let body = question.body(0);
+            let body = question.body();
             let raw = report::parse(body.as_bytes())
                 .unwrap_or_else(|error| panic!("{}: {}", question.name, error.message));
             let answer = report::run(raw, &opened.biggest, &reader, THRESHOLD, now(), &cache).await;
@@ -71,7 +75,7 @@ pub(crate) async fn engine_side(
             let took: f64 = taken.iter().map(|(_, took)| took).sum();
             match answer {
                 Ok(answer) => {
-                    times.extend((round > 0).then_some(took));
+                    times.extend((round >= warm).then_some(took));
                     last.insert(place, (taken, results(&answer)));
                 }
                 Err(error) => {
@@ -82,6 +86,7 @@ pub(crate) async fn engine_side(
             }
         }
     }
+    let cpu = proc_stat::cpu(opened.pid()).saturating_sub(cpu).as_secs_f64();
     let taken = questions.iter().zip(last).zip(times.into_values());
     let taken = taken.map(|((question, (_, (statements, results))), times)| Taken {
         name: question.name,
@@ -90,7 +95,7 @@ pub(crate) async fn engine_side(
         heaviest: statements.into_iter().max_by(|one, other| one.1.total_cmp(&other.1)),
         results,
     });
-    taken.collect()
+    (taken.collect(), cpu * 1000.0 / (rounds + warm) as f64)
 }
 
 /// The rows of an answer, without what is compared (the other period may be closed meanwhile).
@@ -99,64 +104,58 @@ fn results(answer: &[u8]) -> Value {
     answer.get("results").cloned().unwrap_or_default()
 }
 
-/// Milliseconds over HTTP of each question by itself: median of the rounds.
-pub(crate) fn over_http(served: &Served, questions: &[Question], rounds: &mut Rounds) -> Vec<f64> {
-    let mut connection = served.connect();
+/// A page over HTTP, milliseconds: each question by itself, one after the other (medians), and the
+/// first load as a browser does it, with six connections at once.
+///
+/// The program is started anew for every load, because it keeps answers and sizes; a load of the
+/// page with a day less goes before, so that files and marks are where they are in daily use.
+pub(crate) fn over_http(home: &Home, key: &str, view: &View, rounds: usize) -> (Vec<f64>, f64) {
+    let mut questions = view.first_load();
+    if view.filters.is_empty() {
+        questions.extend(view.other_tabs());
+    }
     let mut times = vec![Vec::new(); questions.len()];
-    for round in 0..=rounds.each {
-        let fresh = rounds.next();
+    let mut pages = Vec::new();
+    for _ in 0..rounds {
+        let served = warm(home, key, view);
+        let mut connection = served.connect();
         for (question, times) in questions.iter().zip(&mut times) {
             let begun = Instant::now();
-            connection.query(&question.body(fresh));
-            if round > 0 {
-                times.push(milliseconds(begun));
-            }
+            connection.query(&question.body());
+            times.push(milliseconds(begun));
         }
+        drop(served);
+        pages.push(at_once(&warm(home, key, view), &view.first_load()));
     }
-    times.into_iter().map(median).collect()
+    (times.into_iter().map(median).collect(), median(pages))
 }
 
-/// Milliseconds until a browser with six connections has all answers of a first load.
-pub(crate) fn page(served: &Served, view: &View, rounds: &mut Rounds) -> f64 {
-    let mut times = Vec::new();
-    for _ in 0..rounds.each {
-        let fresh = rounds.next();
-        let bodies: Vec<String> = view.first_load().iter().map(|one| one.body(fresh)).collect();
-        let waiting = Mutex::new(bodies.iter());
-        let mut open: Vec<_> = (0..CONNECTIONS).map(|_| served.connect()).collect();
-        let begun = Instant::now();
-        std::thread::scope(|scope| {
-            for connection in &mut open {
-                scope.spawn(|| {
-                    loop {
-                        let next = waiting.lock().expect("no panic holds it").next();
-                        let Some(body) = next else { return };
-                        connection.query(body);
-                    }
-                });
-            }
-        });
-        times.push(milliseconds(begun));
+fn warm(home: &Home, key: &str, view: &View) -> Served {
+    let served = home.serve(key.to_owned());
+    let mut connection = served.connect();
+    for question in view.with_a_day_less().first_load() {
+        connection.query(&question.body());
     }
-    median(times)
+    served
 }
 
-/// Rounds of questions; each number is used once, so that no answer is asked for twice.
-pub(crate) struct Rounds {
-    pub(crate) each: usize,
-    used: usize,
-}
-
-impl Rounds {
-    /// `each`: how often a question is asked and counted.
-    pub(crate) fn new(each: usize) -> Self {
-        Self { each, used: 0 }
-    }
-
-    fn next(&mut self) -> usize {
-        self.used += 1;
-        self.used
-    }
+/// Milliseconds until a browser with six connections has all answers.
+fn at_once(served: &Served, questions: &[Question]) -> f64 {
+    let waiting = Mutex::new(questions.iter());
+    let mut open: Vec<_> = (0..CONNECTIONS).map(|_| served.connect()).collect();
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for connection in &mut open {
+            scope.spawn(|| {
+                loop {
+                    let next = waiting.lock().expect("no panic holds it").next();
+                    let Some(question) = next else { return };
+                    connection.query(&question.body());
+                }
+            });
+        }
+    });
+    milliseconds(begun)
 }
 
 /// Milliseconds since then.

@@ -48,13 +48,9 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// The body, with a limit that differs from round to round: an answer that was kept from the
-    /// round before is then of no use, and the work is the same.
-    pub(crate) fn body(&self, round: usize) -> String {
-        let mut body = self.body.clone();
-        let limit = self.body.pointer("/pagination/limit").and_then(Value::as_u64).unwrap_or(1_000);
-        body["pagination"] = json!({ "limit": limit + round as u64 });
-        body.to_string()
+    /// The body of the request.
+    pub(crate) fn body(&self) -> String {
+        self.body.to_string()
     }
 }
 
@@ -95,6 +91,16 @@ impl View {
         ];
         all.extend(FIRST_TABS.iter().map(|tab| self.list(tab)));
         all
+    }
+
+    /// The same without its first day.
+    pub(crate) fn with_a_day_less(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            from: Day(self.from.0 + 1),
+            to: self.to,
+            filters: self.filters.clone(),
+        }
     }
 
     /// What the other tabs ask.

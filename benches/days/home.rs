@@ -17,6 +17,9 @@ use crate::plan::{Plan, SITES};
 /// The biggest site.
 pub(crate) const BIGGEST: &str = "site1.example";
 
+/// How long rows are kept: the program's own default.
+const RETENTION_MONTHS: u32 = 13;
+
 /// Folders of one run.
 pub(crate) struct Home {
     data: PathBuf,
@@ -100,6 +103,7 @@ impl Home {
             settings: user(&access.settings),
             schema: user(&access.schema),
         });
+        store.migrate(RETENTION_MONTHS).await.expect("the tables are brought up to date");
         let sites = Sites::new(store.clone(), &self.data);
         sites.refresh().await.expect("the sites are read");
         let snapshot = sites.snapshot().expect("the sites were read");

@@ -36,7 +36,6 @@ use std::collections::BTreeMap;
 use headcount::model::Day;
 use serde_json::Value;
 
-use crate::asking::Rounds;
 use crate::home::Home;
 use crate::notes::Notes;
 use crate::plan::Plan;
@@ -95,37 +94,24 @@ fn ask(plan: &Plan, home: &Home, notes: &Notes, runtime: &tokio::runtime::Runtim
     let mut views = dashboard::views("30 days", plan.dense_range(), &notes.page);
     views.extend(dashboard::views("12 months", plan.whole_range(), &notes.page));
     let closed = runtime.block_on(steps::ask_closed(plan, home, &views));
-    let served = home.serve(notes.key.clone());
-    let mut rounds = Rounds::new(plan.rounds);
     println!("\n### Questions of a dashboard, the biggest site");
     for (view, page) in views.iter().zip(&closed) {
-        let first = asking::over_http(&served, &view.first_load(), &mut rounds);
-        let others = if page.others.is_empty() {
-            Vec::new()
-        } else {
-            asking::over_http(&served, &view.other_tabs(), &mut rounds)
-        };
+        let (http, whole) = asking::over_http(home, &notes.key, view, plan.rounds);
         println!("\n#### {} ({} to {})\n", view.name, view.from, view.to);
-        print_page(page, &first, &others, notes.raw.get(&view.name));
-        let whole = asking::page(&served, view, &mut rounds);
+        print_page(page, &http, notes.raw.get(&view.name));
         println!("\nFirst load over six connections at once: {whole:.0} ms.");
     }
 }
 
 /// One row a question, and the sum of those of a first load.
-fn print_page(
-    page: &Page,
-    first: &[f64],
-    others: &[f64],
-    raw: Option<&BTreeMap<String, (Option<f64>, Value)>>,
-) {
+fn print_page(page: &Page, http: &[f64], raw: Option<&BTreeMap<String, (Option<f64>, Value)>>) {
     println!(
         "| question | statements | engine ms | HTTP ms | raw rows, engine ms | ratio | same answer |"
     );
     println!("|---|---|---|---|---|---|---|");
     let mut sums = (0.0, 0.0, 0.0);
     let taken = page.first.iter().chain(&page.others);
-    for (place, (taken, http)) in taken.zip(first.iter().chain(others)).enumerate() {
+    for (place, (taken, http)) in taken.zip(http).enumerate() {
         let open = raw.and_then(|raw| raw.get(taken.name));
         let told = open.map_or("– | – | –".to_owned(), |(raw, results)| {
             let same = if *results == taken.results { "yes" } else { "**no**" };
@@ -144,9 +130,16 @@ fn print_page(
             sums.2 += open.and_then(|(raw, _)| *raw).unwrap_or(f64::NAN);
         }
     }
-    let (engine, http, raw) = sums;
+    let (engine, http, raw_sum) = sums;
     println!(
-        "| **first load, sum** | | **{engine:.0}** | **{http:.0}** | {raw:.0} | {:.0} | |",
-        raw / engine
+        "| **first load, sum** | | **{engine:.0}** | **{http:.0}** | {raw_sum:.0} | {:.0} | |",
+        raw_sum / engine
+    );
+    let cpu = raw.and_then(|raw| raw.get(steps::CPU)).and_then(|(cpu, _)| *cpu);
+    let cpu = cpu.unwrap_or(f64::NAN);
+    println!(
+        "| first load, engine CPU | | {:.0} | | {cpu:.0} | {:.0} | |",
+        page.cpu,
+        cpu / page.cpu
     );
 }

@@ -1,9 +1,11 @@
 //! The steps of a run, in their order: days are made, asked while open, closed, asked when closed.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use headcount::model::Day;
 use headcount::store::Statement;
+use serde_json::Value;
 
 use crate::asking::{self, Taken};
 use crate::dashboard::{self, View};
@@ -15,6 +17,8 @@ use crate::plan::Plan;
 use crate::plans;
 use crate::sizes;
 
+/// Where the CPU milliseconds of a first load stand among the questions.
+pub(crate) const CPU: &str = "engine CPU";
 /// Rounds for raw rows, which take long.
 const RAW_ROUNDS: usize = 3;
 /// How long the engine may take to end its merges.
@@ -24,6 +28,8 @@ const MERGES: Duration = Duration::from_secs(900);
 pub(crate) struct Page {
     pub(crate) first: Vec<Taken>,
     pub(crate) others: Vec<Taken>,
+    /// CPU milliseconds of the engine for a first load.
+    pub(crate) cpu: f64,
 }
 
 /// Makes all days; the dense ones are merged.
@@ -65,15 +71,19 @@ pub(crate) async fn ask_open(plan: &Plan, home: &Home, page: &str) -> Raw {
     let mut raw = Raw::new();
     for view in dashboard::views("30 days", plan.dense_range(), page) {
         let rounds = RAW_ROUNDS.min(plan.rounds);
-        let mut taken = asking::engine_side(&opened, &view.first_load(), rounds).await;
+        let (mut taken, cpu) = asking::engine_side(&opened, &view.first_load(), rounds).await;
         if view.filters.is_empty() {
-            taken.extend(asking::engine_side(&opened, &view.other_tabs(), rounds).await);
+            taken.extend(asking::engine_side(&opened, &view.other_tabs(), rounds).await.0);
         }
-        let answers = taken.into_iter().map(|one| {
-            let took = Some(one.milliseconds).filter(|took| took.is_finite());
-            (one.name.to_owned(), (took, one.results))
-        });
-        raw.insert(view.name.clone(), answers.collect());
+        let mut answers: BTreeMap<String, _> = taken
+            .into_iter()
+            .map(|one| {
+                let took = Some(one.milliseconds).filter(|took| took.is_finite());
+                (one.name.to_owned(), (took, one.results))
+            })
+            .collect();
+        answers.insert(CPU.to_owned(), (Some(cpu), Value::Null));
+        raw.insert(view.name.clone(), answers);
         tell(&format!("open, {}", view.name), begun);
     }
     opened.engine.stop().await;
@@ -117,9 +127,9 @@ pub(crate) async fn ask_closed(plan: &Plan, home: &Home, views: &[View]) -> Vec<
     let mut pages = Vec::new();
     let mut heavy = Vec::new();
     for view in views {
-        let first = asking::engine_side(&opened, &view.first_load(), plan.rounds).await;
+        let (first, cpu) = asking::engine_side(&opened, &view.first_load(), plan.rounds).await;
         let others = if view.filters.is_empty() {
-            asking::engine_side(&opened, &view.other_tabs(), plan.rounds).await
+            asking::engine_side(&opened, &view.other_tabs(), plan.rounds).await.0
         } else {
             Vec::new()
         };
@@ -130,7 +140,7 @@ pub(crate) async fn ask_closed(plan: &Plan, home: &Home, views: &[View]) -> Vec<
             heavy.extend(one.heaviest.clone().map(named));
         }
         tell(&view.name, begun);
-        pages.push(Page { first, others });
+        pages.push(Page { first, others, cpu });
     }
     println!("\n### The heaviest statements");
     plans::print(&opened, heavy);

@@ -31,6 +31,8 @@ mod state;
 mod status;
 mod totals;
 
+use std::time::Duration;
+
 use crate::days::calendar::Stage;
 use crate::days::closing::Closing;
 use crate::days::source::Source;
@@ -44,9 +46,16 @@ pub use status::{Status, status};
 /// at a time with the usual 600 MiB. Measured: 110 MB for them, of which 70 MB do not depend on
 /// their number.
 const BYTES_PER_ROW: u64 = 1_200;
+/// Smaller chunks than this save no memory any more.
+const CHUNK_ROWS_LEAST: u64 = 50_000;
 /// How often a closing of a day is begun before it is left to the next call: anew when rows arrived
 /// meanwhile, with half the rows at a time when memory was short.
 const TRIES: u32 = 3;
+/// The same when memory was short: the engine gives back what earlier statements used within
+/// seconds, so each pause is longer than the one before.
+const MEMORY_TRIES: u32 = 6;
+/// First of these pauses; the second is twice as long, and so on.
+const MEMORY_PAUSE: Duration = Duration::from_secs(3);
 
 /// What a closing may use and how far it goes.
 #[derive(Debug, Clone, Copy)]
@@ -239,8 +248,12 @@ impl<W: Watch> Closing<'_, W> {
             let source = Source::new(day, addition, added_to)?;
             match self.write(&source, chunk_rows).await {
                 Err(CloseError::Changed { .. }) if tries < TRIES => {}
-                Err(CloseError::Store(error)) if error.is_out_of_memory() && tries < TRIES => {
-                    chunk_rows = (chunk_rows / 2).max(1);
+                Err(CloseError::Store(error))
+                    if error.is_out_of_memory() && tries < MEMORY_TRIES =>
+                {
+                    chunk_rows = (chunk_rows / 2).max(CHUNK_ROWS_LEAST.min(chunk_rows));
+                    tokio::time::sleep(MEMORY_PAUSE * tries).await;
+                    self.go_on()?;
                 }
                 done => return done,
             }

@@ -46,6 +46,7 @@ pub(crate) fn sets(query: &Query) -> String {
             let fails = format!("NOT ({})", expression::all(&holds));
             flags.push(flag(&format!("fails{index}"), &fails));
             alone.push(format!("fails{index} = 1"));
+            // Those whom it leaves out altogether.
             alone.push(format!("alone{index} = 0"));
         }
     }
