@@ -68,6 +68,8 @@ pub(crate) struct Sets {
     pub(crate) selected: u64,
     pub(crate) alone: Vec<u64>,
     pub(crate) left_out: Vec<u64>,
+    /// A filter of several values names one that few visitors of this day reach.
+    pub(crate) rare: bool,
 }
 
 /// What became of the sizes.
@@ -212,11 +214,12 @@ impl Guard {
 
     /// Filters of several dimensions meet, and those of one alone select or exclude few visitors.
     fn meets_small(&self, sets: &Sets) -> bool {
-        self.filtered_dimensions > 1 && sets.alone.iter().any(|size| self.is_small(*size))
+        let small = sets.rare || sets.alone.iter().any(|size| self.is_small(*size));
+        self.filtered_dimensions > 1 && small
     }
 
     fn reason(&self, sets: &Sets) -> Option<Withheld> {
-        if sets.selected < u64::from(self.k) {
+        if sets.rare || sets.selected < u64::from(self.k) {
             return Some(Withheld::FewVisitors);
         }
         let few = sets.left_out.iter().any(|size| self.is_small(*size));
@@ -263,7 +266,7 @@ mod tests {
 
     fn sets(day: &str, selected: u64, alone: &[u64], left_out: &[u64]) -> Sets {
         let (alone, left_out) = (alone.to_vec(), left_out.to_vec());
-        Sets { day: day.to_owned(), selected, alone, left_out }
+        Sets { day: day.to_owned(), selected, alone, left_out, rare: false }
     }
 
     fn hiding(verdict: Verdict) -> Hiding {
@@ -362,6 +365,15 @@ mod tests {
         let guard = Guard::new(5, &query(&list).unwrap());
         let released = guard.release(&found, vec![row("a"), row("b")], 1, 0);
         assert_eq!(released.get().rows, [row("b")]);
+
+        let rare = |day| Sets { rare: true, ..sets(day, 30, &[30, 30], &none) };
+        let found = hiding(judge(&list, &[rare("a"), sets("b", 30, &[30, 30], &none)]));
+        assert_eq!(found.closed_days(), ["a"]);
+        let one = json!({ "dimensions": ["visit:os", "time:day"],
+            "filters": [["is", "visit:city", ["Vaduz", "Rome"]]] });
+        let found = hiding(judge(&one, &[rare("a"), sets("b", 30, &[30], &none)]));
+        assert!(found.closed_days().is_empty());
+        assert_eq!(found.open_days().unwrap(), ["b"]);
     }
 
     #[test]

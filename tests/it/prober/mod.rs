@@ -5,13 +5,14 @@
 
 mod crowd;
 mod judge;
+mod parts;
 mod question;
 mod truth;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::days::raw;
 use crate::prober::judge::{Extent, Judge, KINDS, Row};
@@ -265,54 +266,5 @@ fn learn(questions: u64) {
     assert!(low.count(KINDS[4]) > 0 && low.count(KINDS[5]) > 0, "it does not count well");
     for kind in [KINDS[6], KINDS[8], KINDS[9]] {
         assert_eq!((off.count(kind), low.count(kind)), (0, 0), "{kind}");
-    }
-}
-
-/// A day on which filters of several dimensions pick out one person is left out, of charts and of
-/// lists, and neither counts nor pages tell that it was there.
-#[test]
-fn a_day_that_is_left_out_leaves_no_trace() {
-    let options = Options { clock: Some(crowd::NOW), ..Options::default() };
-    let program = Program::start(options.site(SITE, "UTC"));
-    let person = |number: u32, day: u32, city: &str, browser: &str| raw::Raw {
-        site: 1,
-        day: crowd::DAYS[2 + usize::try_from(day).expect("small")].to_owned(),
-        ts: crowd::START + (2 + day) * 86_400 + number,
-        visitor: u64::from(number + 1),
-        name: "pageview".to_owned(),
-        path: "/".to_owned(),
-        city: city.to_owned(),
-        browser: browser.to_owned(),
-        revenue: "0".to_owned(),
-        scroll: 255,
-        position: number,
-        ..raw::Raw::default()
-    };
-    let mut rows: Vec<raw::Raw> = (0..30).map(|n| person(n, 0, "Rome", "Firefox")).collect();
-    rows.extend((30..60).map(|n| person(n, 1, "Vaduz", "Firefox")));
-    rows.push(person(60, 0, "Vaduz", "Firefox"));
-    raw::insert(&program.clickhouse(), &rows);
-    let key = program.add_key(SITE, "read");
-    let mut reports = Reports::new(program.client(), SITE, &key);
-    for dimensions in [json!(["time:day"]), json!(["visit:os", "time:day"])] {
-        for (limit, offset) in [(100, 0), (1, 0), (1, 1)] {
-            let answer = reports.ask(json!({
-                "metrics": ["visitors"],
-                "date_range": [crowd::DAYS[2], crowd::DAYS[3]],
-                "dimensions": dimensions,
-                "filters": [["is", "visit:city", ["Vaduz"]], ["is", "visit:browser", ["Firefox"]]],
-                "pagination": {"limit": limit, "offset": offset},
-                "include": {"total_rows": true},
-            }));
-            let answer = answer.json();
-            let days = answer["results"].as_array().expect("rows").iter();
-            let days: Vec<&Value> =
-                days.filter_map(|row| row["dimensions"].as_array()?.last()).collect();
-            let shown: &[&str] = if offset == 0 { &crowd::DAYS[3..] } else { &[] };
-            assert_eq!(days, shown, "{dimensions} {limit} {offset}: {answer}");
-            let meta = &answer["meta"];
-            assert_eq!((&meta["total_rows"], &meta["withheld_visitors"]), (&json!(1), &json!(0)));
-            assert_eq!(meta["withheld_days"], json!([crowd::DAYS[2]]));
-        }
     }
 }
