@@ -58,8 +58,8 @@
 //! - Filters on two or more dimensions are a combination: when those on some of the dimensions
 //!   alone select 1 to `k` − 1 visitors, or those on one leave so few out by a negation or name a
 //!   value that so few reach, nothing is answered, totals neither, whatever the others say. With
-//!   "or", each of the alternatives is weighed so, and as a whole. A chart by parts leaves out the
-//!   parts for which this holds.
+//!   "or", each of the alternatives is weighed so, and as a whole. A chart or a
+//!   list by parts leaves out the parts for which this holds.
 //! - Region, city, properties, `utm_term`, `utm_content`, language, screen, and all dimensions of a
 //!   list of two or more (parts left out), show a value only when at least `k` selected visitors
 //!   have it. A list of one unprotected dimension, when filters use another dimension, shows a value
@@ -245,11 +245,15 @@ async fn release(
     let mut hiding = guard.open(query);
     if guard.needs_sets() {
         let sizes = Sizes { reader, cache, query };
-        let days = read(&sizes, sql::sets(query), sets_of).await?;
-        let rare = match sql::named_values(query, guard.k()) {
-            Some(statement) => rare(query, &read(&sizes, statement, pair_of).await?),
-            None => None,
+        let mut days = read(&sizes, sql::sets(query), sets_of).await?;
+        let few = match sql::named_values(query, guard.k()) {
+            Some(statement) => read(&sizes, statement, few_of).await?,
+            None => Vec::new(),
         };
+        for day in &mut days {
+            day.rare = few.iter().any(|(part, _, values)| *values > 0 && *part == day.day);
+        }
+        let rare = rare(query, &few);
         hiding = match guard.judge(query, &days, rare) {
             Verdict::Rows(hiding) => hiding,
             Verdict::Withheld(reason, visitors) => {
@@ -324,9 +328,10 @@ async fn has_events(
 }
 
 /// Whether a filter of several values names one that few visitors reach.
-fn rare(query: &Query, counts: &[(u64, u64)]) -> Option<Withheld> {
-    let (index, _) = counts.iter().filter(|(_, rare)| *rare > 0).min()?;
-    let filter = query.asked.filters.get(usize::try_from(*index).ok()?)?;
+fn rare(query: &Query, few: &[(String, u64, u64)]) -> Option<Withheld> {
+    let of_range = few.iter().filter(|(part, _, values)| *values > 0 && part.is_empty());
+    let index = of_range.map(|(_, filter, _)| *filter).min()?;
+    let filter = query.asked.filters.get(usize::try_from(index).ok()?)?;
     Some(if filter.operator.is_negative() {
         Withheld::FewVisitorsInComplement
     } else {
@@ -352,12 +357,13 @@ fn sets_of(row: &[Value]) -> Option<Sets> {
         selected: number(selected)?,
         alone: numbers(alone)?,
         left_out: numbers(left_out)?,
+        rare: false,
     })
 }
 
-fn pair_of(row: &[Value]) -> Option<(u64, u64)> {
-    let [index, count] = row else { return None };
-    Some((number(index)?, number(count)?))
+fn few_of(row: &[Value]) -> Option<(String, u64, u64)> {
+    let [part, filter, values] = row else { return None };
+    Some((part.as_str()?.to_owned(), number(filter)?, number(values)?))
 }
 
 fn other_of(row: &[Value]) -> Option<Other> {

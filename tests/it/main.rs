@@ -52,3 +52,5 @@ mod days;
 mod closing;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod prober;

@@ -5,6 +5,7 @@
 
 mod expression;
 mod hidden;
+mod named;
 mod relation;
 mod rows;
 mod sets;
@@ -12,10 +13,8 @@ mod sets;
 use crate::model::Day;
 use crate::model::SiteId;
 use crate::report::query::Dimension;
-use crate::report::query::Filter;
 use crate::report::query::Key;
 use crate::report::query::Metric;
-use crate::report::query::Operator;
 use crate::report::query::Query;
 use crate::report::sql::relation::Shape;
 use crate::report::sql::relation::Wanted;
@@ -31,48 +30,9 @@ pub(crate) fn sets(query: &Query) -> Statement {
     Statement { sql: sets::sets(query), params: params(query, None, None) }
 }
 
-/// Rows of the number of a filter with several values, and how many of them fewer visitors than
-/// `k`, but some, reach.
+/// Filters of several values that name one which few visitors reach; see [`named::few`].
 pub(crate) fn named_values(query: &Query, k: u32) -> Option<Statement> {
-    let filters = query.asked.filters.iter().enumerate().filter(|(_, one)| one.values.len() > 1);
-    let parts: Vec<String> = filters
-        .flat_map(|(index, filter)| {
-            if filter.operator.positive() == Operator::Is && filter.case_sensitive {
-                vec![few_of_list(query, index, filter)]
-            } else {
-                let places = 0..filter.values.len();
-                places.map(|place| few_of_one(query, index, place, filter)).collect()
-            }
-        })
-        .collect();
-    (!parts.is_empty())
-        .then(|| Statement { sql: parts.join(" UNION ALL "), params: params(query, Some(k), None) })
-}
-
-/// Values of a list that few visitors reach, each counted by itself.
-fn few_of_list(query: &Query, index: usize, filter: &Filter) -> String {
-    let dimensions = [filter.dimension];
-    let positive = Filter { operator: Operator::Is, ..filter.clone() };
-    format!(
-        "SELECT toUInt64({index}), count() FROM (SELECT d0, {} AS heads FROM ({}) WHERE {} \
-         GROUP BY d0 HAVING heads > 0 AND heads < {{k:UInt64}})",
-        hidden::HEADS,
-        relation(query, &Shape::heads(&dimensions, false)),
-        expression::leaf(index, &positive, "d0")
-    )
-}
-
-/// Whether few visitors reach what one value matches.
-fn few_of_one(query: &Query, index: usize, place: usize, filter: &Filter) -> String {
-    let dimensions = [filter.dimension];
-    let shape = Shape { merged: true, ..Shape::heads(&dimensions, false) };
-    format!(
-        "SELECT toUInt64({index}), toUInt64(heads > 0 AND heads < {{k:UInt64}}) FROM (\
-         SELECT {} AS heads FROM ({}) WHERE {})",
-        hidden::HEADS,
-        relation(query, &shape),
-        expression::one_value(index, place, filter, "d0")
-    )
+    named::few(query).map(|sql| Statement { sql, params: params(query, Some(k), None) })
 }
 
 /// What "(other)" would hold: part (or an empty text), visitors who count for groups, events.
@@ -153,8 +113,15 @@ pub(crate) fn results(query: &Query, hiding: &Hiding) -> Statement {
     } else {
         ("o", format!(" GROUP BY {}", groups.join(", ")))
     };
+    // Neither the number of rows nor the place of a page may tell of a part that is left out.
+    let told = if hiding.closed_days().is_empty() {
+        String::new()
+    } else {
+        let part = expression::part(query.period());
+        format!(" WHERE NOT has({{closed_days:Array(String)}}, toString({part}))")
+    };
     let sql = format!(
-        "SELECT {} FROM (SELECT {o}, {} FROM ({}){group_by}) ORDER BY {} \
+        "SELECT {} FROM (SELECT {o}, {} FROM ({}){told}{group_by}) ORDER BY {} \
          LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
         columns.join(", "),
         inner.join(", "),
@@ -162,6 +129,9 @@ pub(crate) fn results(query: &Query, hiding: &Hiding) -> Statement {
         order(query)
     );
     let mut params = params(query, None, Some(hiding));
+    if !hiding.closed_days().is_empty() {
+        params.push(("closed_days".to_owned(), Param::StrArray(hiding.closed_days().to_vec())));
+    }
     params.push(("limit".to_owned(), Param::U64(asked.limit)));
     params.push(("offset".to_owned(), Param::U64(asked.offset)));
     Statement { sql, params }

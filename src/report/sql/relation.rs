@@ -34,7 +34,8 @@ pub(crate) struct Shape<'a> {
     pub(crate) visits: bool,
     /// Whether engaged time and scroll depth are.
     pub(crate) engagement: bool,
-    /// Whether values are merged afterwards, so that visitors may not be summed over them.
+    /// Whether values are merged afterwards, so that neither sums nor bits of a value may count
+    /// visitors.
     pub(crate) merged: bool,
     /// Which rows belong to "(other)".
     pub(crate) hiding: Option<&'a Hiding>,
@@ -169,7 +170,8 @@ fn totals(query: &Query, shape: &Shape<'_>, dim: &str, gens: &str) -> String {
 /// The bits that count visits, when all rows that agree in what they say belong to one row of the
 /// answer and pass the filters alike.
 pub(crate) fn kind(query: &Query, shape: &Shape<'_>) -> Option<Kind> {
-    if query.span.after.is_some() {
+    // Bits of a value cannot count visitors over several.
+    if query.span.after.is_some() || shape.merged {
         return None;
     }
     let mut fixed = Vec::new();

@@ -6,7 +6,7 @@
 
 mod erased;
 mod late;
-mod raw;
+pub(crate) mod raw;
 mod recount;
 mod steps;
 
