@@ -73,6 +73,7 @@
 pub mod cache;
 mod comparison;
 mod generations;
+mod place;
 mod query;
 mod range;
 mod response;
@@ -139,6 +140,9 @@ pub enum ReportError {
     /// The database answered something else than was asked.
     #[error("the database answered a report with rows of another shape")]
     Shape,
+    /// Day after day of the range is being closed; it is over soon.
+    #[error("days of the range are being closed")]
+    Closing,
 }
 
 /// Answers a query about `site` as JSON.
@@ -159,26 +163,34 @@ pub async fn run(
     let mut query = query::check(raw, site, now)?;
     let mut before = query.compared(site, now);
     let together = Together { reader, cache, site: site.id };
-    place(&mut query, &together).await?;
-    if let Some(before) = &mut before {
-        place(before, &together).await?;
-    }
     let threshold = site.threshold.unwrap_or(threshold);
-    let key = cache_key(&query, before.as_ref(), site, threshold);
-    if let Some(answer) = key.as_ref().and_then(|key| cache.get(key)) {
+    for _ in 0..place::TRIES {
+        place::read(&mut query, &together).await?;
+        if let Some(before) = &mut before {
+            place::read(before, &together).await?;
+        }
+        let key = cache_key(&query, before.as_ref(), site, threshold);
+        if let Some(answer) = key.as_ref().and_then(|key| cache.get(key)) {
+            return Ok(answer);
+        }
+        let released = release(&query, &Guard::new(threshold, &query), reader, cache).await?;
+        let compared = match &before {
+            Some(before) => {
+                Some(release(before, &Guard::new(threshold, before), reader, cache).await?)
+            }
+            None => None,
+        };
+        if !place::holds([Some(&query), before.as_ref()], reader, now).await? {
+            continue;
+        }
+        let compared = before.as_ref().zip(compared.as_ref());
+        let answer = Bytes::from(response::answer(&query, site, &released, compared));
+        if let Some(key) = key {
+            cache.insert(key, answer.clone());
+        }
         return Ok(answer);
     }
-    let released = release(&query, &Guard::new(threshold, &query), reader, cache).await?;
-    let compared = match &before {
-        Some(before) => Some(release(before, &Guard::new(threshold, before), reader, cache).await?),
-        None => None,
-    };
-    let compared = before.as_ref().zip(compared.as_ref());
-    let answer = Bytes::from(response::answer(&query, site, &released, compared));
-    if let Some(key) = key {
-        cache.insert(key, answer.clone());
-    }
-    Ok(answer)
+    Err(ReportError::Closing)
 }
 
 /// Under what the answer is kept; `None` when it holds for this second only.
@@ -199,21 +211,6 @@ fn cache_key(
         state.push('|');
     }
     Some(CacheKey::new(site.id, threshold, &text, &state))
-}
-
-/// Reads which days of the query are closed.
-async fn place(query: &mut Query, reader: &impl Reader) -> Result<(), ReportError> {
-    let rows = reader.select(generations::statement(query.site, &query.span)).await?;
-    query.generations = generations::read(&query.span, &rows).ok_or(ReportError::Shape)?;
-    if query.asked.dimensions.contains(&Dimension::Minute) {
-        let days = query.span.from.0..=query.span.to.0;
-        if query.generations.open_days.len() < days.len() {
-            let sent = "time:minute for a range with a closed day";
-            let allowed = "time:minute for days that are not closed: closing keeps hours only";
-            return Err(QueryError::of_text("dimensions", sent, allowed).into());
-        }
-    }
-    Ok(())
 }
 
 /// Counts of what was not counted from `from` to `to` (both included), by outcome, as one JSON
