@@ -99,7 +99,8 @@ pub(crate) fn relation(query: &Query, shape: &Shape<'_>) -> String {
     }
     let closed = |gens: &str, only_hidden: bool| {
         let source = source::closed(&rows::columns(query, shape), gens, "1");
-        rows::select(query, shape, &Rows { source, only_hidden, kind: kind(query, shape) })
+        let kind = kind(query, shape);
+        rows::select(query, shape, &Rows { source, only_hidden, closed: true, kind })
     };
     if let Some(from) = summed {
         branches.push(closed(from, true));
@@ -111,7 +112,8 @@ pub(crate) fn relation(query: &Query, shape: &Shape<'_>) -> String {
     }
     if generations.has_open() || branches.is_empty() {
         let source = source::open(&rows::columns(query, shape));
-        branches.push(rows::select(query, shape, &Rows { source, only_hidden, kind: None }));
+        let rows = Rows { source, only_hidden, closed: false, kind: None };
+        branches.push(rows::select(query, shape, &rows));
     }
     branches.join(" UNION ALL ")
 }
