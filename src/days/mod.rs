@@ -135,6 +135,17 @@ pub enum CloseError {
     Stopped,
 }
 
+impl CloseError {
+    /// Whether the next day may be closed all the same.
+    fn is_of_one_day(&self) -> bool {
+        match self {
+            Self::Changed { .. } | Self::Counts { .. } => true,
+            Self::Store(error) => error.is_out_of_memory(),
+            Self::Shape | Self::Random(_) | Self::Stopped => false,
+        }
+    }
+}
+
 /// Does everything that is due at `now` (seconds since 1970 UTC): first closings, whole generations
 /// at the end of the 72 hours, additions, dropping of open rows, removal of generations that do not
 /// count any more. Answers what was published, which is less than everything when the watch ended
@@ -198,7 +209,7 @@ impl<W: Watch> Closing<'_, W> {
             };
             match done {
                 // The fault of one day must not hold up the others.
-                Err(error @ (CloseError::Changed { .. } | CloseError::Counts { .. })) => {
+                Err(error) if error.is_of_one_day() => {
                     tracing::error!(%day, %error, "A day could not be closed; it is tried again.");
                     failed = failed.or(Some(error));
                 }

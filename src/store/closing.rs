@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(2 * 3600);
 const ID_PREFIX: &str = "close-";
 
 /// How every statement of a closing runs: in one thread, in the order of the tables' keys.
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 19] = [
     ("log_queries", "0"),
     ("async_insert", "0"),
     ("insert_deduplicate", "0"),
@@ -34,6 +34,13 @@ const SETTINGS: [(&str, &str); 14] = [
     ("min_insert_block_size_bytes", "9000000"),
     ("max_insert_block_size", "65536"),
     ("join_algorithm", "hash"),
+    // The smaller side of a join is written on the right, and kept there.
+    ("query_plan_join_swap_table", "false"),
+    ("query_plan_optimize_join_order_limit", "0"),
+    // What is sorted or grouped goes to the disk early, whatever else is in memory.
+    ("max_bytes_ratio_before_external_sort", "0"),
+    ("max_bytes_ratio_before_external_group_by", "0"),
+    ("min_external_sort_block_bytes", "1000000"),
     ("lightweight_deletes_sync", "2"),
 ];
 
@@ -92,7 +99,7 @@ impl Store {
         statement: &Statement,
         bounds: Bounds,
     ) -> clickhouse::query::Query {
-        let spill = (bounds.memory_bytes / 4).to_string();
+        let spill = (bounds.memory_bytes / 10).to_string();
         let mut query = self.clients.schema.query_raw(&statement.sql);
         for (name, value) in &statement.params {
             query = bind(query, name, value);

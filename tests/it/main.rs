@@ -54,3 +54,4 @@ mod closing;
 mod limits;
 #[cfg(test)]
 mod prober;
+mod years;

@@ -31,6 +31,7 @@ pub(crate) mod scan;
 pub(crate) mod sql;
 pub(crate) mod traces;
 pub(crate) mod unpack;
+pub(crate) mod years;
 
 use std::time::{Duration, Instant};
 
