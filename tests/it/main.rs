@@ -54,4 +54,5 @@ mod closing;
 mod limits;
 #[cfg(test)]
 mod prober;
+#[cfg(test)]
 mod years;
