@@ -17,6 +17,9 @@ use crate::report::sql::relation::Shape;
 use crate::report::sql::relation::kind_of;
 use crate::report::sql::relation::relation;
 
+/// The visit as a bit of its visitor's day: half-hour gaps leave at most 50 in one.
+const VISIT: &str = "bitShiftLeft(toUInt64(1), visit)";
+
 /// One row a part: its first day, `selected`, `[alone…]`, `[left out…]`.
 ///
 /// *Alone* has, for each set of some but not all dimensions that the filters of one term use (of
@@ -62,17 +65,17 @@ pub(crate) fn sets(query: &Query) -> String {
         left_out.push(format!("others{index} = 1 AND selected = 0"));
         left_out.push(format!("taken{index} = 1"));
     }
-    let visitors: Vec<String> =
-        flags.iter().map(|(name, _)| format!("max({name}_v) AS {name}")).collect();
     let part = expression::part(query.period());
     format!(
         "SELECT toString({part}) AS part, countIf(selected = 1), {}, {} FROM (\
-         SELECT day, visitor, {}, min(selected_v) = 0 AS idle FROM ({}) \
+         SELECT day, visitor, {}, groupBitOr({VISIT}) != \
+         groupBitOr(if({}, {VISIT}, 0)) AS idle FROM ({}) \
          GROUP BY day, visitor) GROUP BY part",
         counts(&alone),
         counts(&left_out),
-        visitors.join(", "),
-        visits(query, &conjuncts, &flags)
+        flags.join(", "),
+        expression::all(&names),
+        events(query, &conjuncts)
     )
 }
 
@@ -145,8 +148,8 @@ fn parts(dimensions: &[Dimension], whole: bool) -> Vec<Vec<Dimension>> {
     masks.map(part).collect()
 }
 
-fn flag(name: &str, condition: &str) -> (String, String) {
-    (name.to_owned(), condition.to_owned())
+fn flag(name: &str, condition: &str) -> String {
+    format!("max({condition}) AS {name}")
 }
 
 fn counts(conditions: &[String]) -> String {
@@ -158,51 +161,21 @@ fn counts(conditions: &[String]) -> String {
     }
 }
 
-/// One row a visit: `day`, `visitor`, and each of `flags` as `…_v`, 1 when an event of it meets the
-/// condition.
-fn visits(query: &Query, conjuncts: &[Condition], flags: &[(String, String)]) -> String {
+/// Events with `day`, `visitor`, `visit`, `m0`, `m1`, … (does the filter hold) and `c0`, `c1`, …
+/// (does the condition hold).
+fn events(query: &Query, conjuncts: &[Condition]) -> String {
     let mut columns = Columns::default();
     // Visits are told apart: one of them may be left out alone.
     columns.add(Column::StartHour);
     for filter in &query.asked.filters {
         columns.add_dimension(filter.dimension);
     }
-    if query.span.after.is_some() {
+    let after = if query.span.after.is_some() {
         columns.add(Column::Second);
-    }
-    let mut branches = Vec::new();
-    let generations = &query.generations;
-    if generations.has_closed() {
-        let kind = distinct(query);
-        let first =
-            kind.map_or("1".to_owned(), |Kind(kind)| format!("bitTest(first, {})", 2 * kind));
-        let events = events(query, conjuncts, &source::closed(&columns, "gens", &first));
-        branches.push(by_visit(&events, flags, kind == Some(Kind(0))));
-    }
-    if generations.has_open() || branches.is_empty() {
-        branches.push(by_visit(&events(query, conjuncts, &source::open(&columns)), flags, false));
-    }
-    branches.join(" UNION ALL ")
-}
-
-/// Events gathered by visit; `whole` when each is a visit already.
-fn by_visit(events: &str, flags: &[(String, String)], whole: bool) -> String {
-    let list = |of: fn(&str) -> String| {
-        let flags = flags.iter().map(|(name, sql)| format!("{} AS {name}_v", of(sql)));
-        flags.collect::<Vec<_>>().join(", ")
-    };
-    if whole {
-        let list = list(|sql| format!("toUInt8({sql})"));
-        format!("SELECT day, visitor, {list} FROM ({events})")
+        "second > {after:UInt32}"
     } else {
-        let list = list(|sql| format!("max(toUInt8({sql}))"));
-        format!("SELECT day, visitor, {list} FROM ({events}) GROUP BY day, visitor, visit")
-    }
-}
-
-/// Events with `m0`, `m1`, … (does the filter hold) and `c0`, `c1`, … (does the condition hold).
-fn events(query: &Query, conjuncts: &[Condition], source: &str) -> String {
-    let after = if query.span.after.is_some() { "second > {after:UInt32}" } else { "1" };
+        "1"
+    };
     let mut list = String::new();
     for (index, filter) in query.asked.filters.iter().enumerate() {
         let holds = expression::leaf(index, filter, &expression::stored(filter.dimension));
@@ -211,18 +184,32 @@ fn events(query: &Query, conjuncts: &[Condition], source: &str) -> String {
     for (index, conjunct) in conjuncts.iter().enumerate() {
         list.push_str(&format!(", ({}) AS c{index}", named(conjunct)));
     }
-    format!(
-        "SELECT day, visitor, visit{list} FROM ({source}) \
-         WHERE visitor != 0 AND by_key = 0 AND {after}"
-    )
+    let mut sources = Vec::new();
+    let generations = &query.generations;
+    if generations.has_closed() {
+        sources.push(source::closed(&columns, "gens", &distinct(query)));
+    }
+    if generations.has_open() || sources.is_empty() {
+        sources.push(source::open(&columns));
+    }
+    let branches = sources.iter().map(|source| {
+        format!(
+            "SELECT day, visitor, visit{list} FROM ({source}) \
+             WHERE visitor != 0 AND by_key = 0 AND {after}"
+        )
+    });
+    branches.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// One row of `hits` is enough of those that the filters cannot tell apart within a visit; the bits
 /// prefer events that were not sent with a key alone.
-fn distinct(query: &Query) -> Option<Kind> {
+fn distinct(query: &Query) -> String {
     let own = query.asked.filters.iter().map(|filter| filter.dimension);
     let own: Vec<Dimension> = own.filter(|dimension| !dimension.is_of_visits()).collect();
-    kind_of(&own).filter(|_| query.span.after.is_none())
+    match kind_of(&own) {
+        Some(Kind(kind)) if query.span.after.is_none() => format!("bitTest(first, {})", 2 * kind),
+        _ => "1".to_owned(),
+    }
 }
 
 /// A condition over the names of its filters.
