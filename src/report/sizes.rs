@@ -1,7 +1,9 @@
 //! Sizes of what a query selects and leaves out, read once for all lists of a page.
 //!
 //! They depend on the site, the range and the filters, not on the list: a page of ten lists with one
-//! filter would ask ten times at once. Kept while the state of the rows holds.
+//! filter would ask ten times at once. What "(other)" must hold over all visitors depends on the
+//! list, but not on the filters: the next filter need not ask again. Kept while the state of the
+//! rows holds.
 
 use bytes::Bytes;
 use serde_json::Value;
