@@ -262,7 +262,7 @@ async fn release(
             }
         };
     }
-    fill_up(query, &mut hiding, reader).await?;
+    fill_up(query, &mut hiding, reader, cache).await?;
     let (mut rows, mut total, mut withheld) = results(query, &hiding, reader).await?;
     if rows.is_empty() && query.asked.offset > 0 {
         // Behind the last page: the numbers of the whole list stand in its first row.
@@ -280,19 +280,21 @@ async fn fill_up(
     query: &Query,
     hiding: &mut Hiding,
     reader: &impl Reader,
+    cache: &Cache,
 ) -> Result<(), ReportError> {
+    let sizes = Sizes { reader, cache, query };
     for pass in hiding.passes() {
         if !hiding.is_needed() {
             return Ok(());
         }
         let during = hiding.during(&pass);
-        let others = read(reader, sql::other(query, &pass, &during), other_of).await?;
+        let others = read(&sizes, sql::other(query, &pass, &during), other_of).await?;
         let short = hiding.short(others);
         if short.is_empty() {
             continue;
         }
         let smallest = |row: &[Value]| smallest_of(&pass.dimensions, row);
-        let smallest = read(reader, sql::smallest(query, &pass, &during), smallest).await?;
+        let smallest = read(&sizes, sql::smallest(query, &pass, &during), smallest).await?;
         hiding.join(short, &smallest);
     }
     Ok(())

@@ -1,9 +1,10 @@
 //! What the questions of a page have in common, read once for all of them.
 //!
 //! Which days are closed is read anew for every page, but once for its questions that come at the
-//! same time ([`Together`]). Sizes of what a query selects and leaves out ([`Sizes`]) depend on the
+//! same time ([`Together`]). Sizes ([`Sizes`]) of what a query selects and leaves out depend on the
 //! site, the range and the filters, not on the list: a page of ten lists with one filter would ask
-//! ten times at once. They are kept while the state of the rows holds.
+//! ten times at once. What "(other)" must hold over all visitors depends on the list, but not on
+//! the filters: the next filter need not ask again. They are kept while the state of the rows holds.
 
 use bytes::Bytes;
 use serde_json::Value;

@@ -49,7 +49,7 @@ pub(crate) fn other(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement {
         hidden::HEADS,
         relation(query, &shape)
     );
-    Statement { sql, params: params(query, None, Some(hiding)) }
+    Statement { sql, params: pass_params(query, pass, hiding) }
 }
 
 /// The smallest shown value of each part: part (or an empty text), place of the dimension in the
@@ -79,7 +79,7 @@ pub(crate) fn smallest(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement
         "SELECT part, place, released FROM ({}) ORDER BY part, size, place, released LIMIT 1 BY part",
         parts.join(" UNION ALL ")
     );
-    Statement { sql, params: params(query, None, Some(hiding)) }
+    Statement { sql, params: pass_params(query, pass, hiding) }
 }
 
 /// The rows of the answer: `o`, the dimensions as text, the metrics, the number of all rows, the
@@ -183,6 +183,16 @@ fn order(query: &Query) -> String {
     keys.join(", ")
 }
 
+/// The parameters of a pass: what looks at all visitors is the same whatever the filters are.
+fn pass_params(query: &Query, pass: &Pass, hiding: &Hiding) -> Vec<(String, Param)> {
+    if pass.basis == Basis::Selected {
+        return params(query, None, Some(hiding));
+    }
+    let mut unfiltered = query.clone();
+    unfiltered.asked.filters.clear();
+    params(&unfiltered, None, Some(hiding))
+}
+
 fn params(query: &Query, k: Option<u32>, hiding: Option<&Hiding>) -> Vec<(String, Param)> {
     let mut params = vec![
         ("site".to_owned(), Param::U64(u64::from(query.site.0))),
@@ -205,7 +215,7 @@ fn params(query: &Query, k: Option<u32>, hiding: Option<&Hiding>) -> Vec<(String
     if let Some(days) = hiding.open_days() {
         params.push(("open_days".to_owned(), Param::StrArray(days.to_vec())));
     }
-    for dimension in query.list_dimensions() {
+    for dimension in query.list_dimensions().into_iter().filter(|one| hiding.covers(*one)) {
         let joined: Vec<String> = hiding.joined(dimension).map(str::to_owned).collect();
         if !joined.is_empty() {
             params.push((hidden::joined_parameter(dimension), Param::StrArray(joined)));

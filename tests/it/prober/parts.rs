@@ -118,6 +118,27 @@ fn a_day_on_which_few_reach_a_value_that_is_named_tells_no_more_than_its_sum() {
     }
 }
 
+/// The same where days are told apart, but the value is of few in all of them together.
+#[test]
+fn a_value_of_few_of_the_range_withholds_all_its_days() {
+    let mut rows: Vec<Raw> =
+        (0..40).map(|n| person(n, 2 + usize::from(n % 2 == 1), "Rome", "/")).collect();
+    rows.extend((40..44).map(|n| person(n, 2 + usize::from(n % 2 == 1), "Vaduz", "/")));
+    let (_program, mut reports) = knowing(rows, None);
+    for time in ["time:day", "time:week", "time:month"] {
+        for filter in [
+            json!(["is", "visit:city", ["Vaduz", "Rome"]]),
+            json!(["contains", "visit:city", ["Vad", "o"]]),
+        ] {
+            let list = json!(["visit:os", time]);
+            let answer = asked(&mut reports, [2, 3], &list, &json!([filter]));
+            assert_eq!(answer["results"], json!([]), "{filter}: {answer}");
+            assert_eq!(answer["meta"]["withheld"], "few_visitors", "{filter}: {answer}");
+            assert_eq!(answer["meta"]["withheld_visitors"], 44, "{filter}: {answer}");
+        }
+    }
+}
+
 /// Who opens two pages that a pattern matches is still one.
 #[test]
 fn a_pattern_that_three_people_reach_on_two_pages_each_is_one_of_few() {
