@@ -1,7 +1,7 @@
 //! Whether this process may close days: its database is ready, it holds the lease, and nobody has
 //! asked it to stop.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ const SPARE_SECONDS: u32 = 5;
 /// as either the wall clock or the steady one says so.
 pub struct Hold {
     held: Mutex<Held>,
+    owner: OnceLock<String>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -49,7 +50,7 @@ impl Hold {
     /// Nothing is held yet; nothing is held any more once `stopping` is true.
     #[must_use]
     pub fn new(stopping: watch::Receiver<bool>) -> Self {
-        Self { held: Mutex::new(Held::No), stopping }
+        Self { held: Mutex::new(Held::No), owner: OnceLock::new(), stopping }
     }
 
     /// The database is ready, and nobody else can use it.
@@ -57,9 +58,16 @@ impl Hold {
         self.set(Held::Always);
     }
 
-    /// The lease that was asked for then was given or renewed.
-    pub fn leased(&self, asked: Asked) {
+    /// The lease that was asked for then was given to `owner`, or renewed.
+    pub fn leased(&self, asked: Asked, owner: &str) {
+        self.owner.get_or_init(|| owner.to_owned());
         self.set(Held::Since { wall: asked.wall, steady: asked.steady });
+    }
+
+    /// Whose lease it is; `None` while there is none.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.owner.get().map(String::as_str)
     }
 
     /// Whether days may be closed now.
@@ -108,8 +116,9 @@ mod tests {
         let (stop, stopping) = watch::channel(false);
         let hold = Hold::new(stopping);
         assert!(!hold.is_held());
-        hold.leased(Asked::now());
-        assert!(hold.is_held());
+        assert_eq!(hold.owner(), None);
+        hold.leased(Asked::now(), "me");
+        assert!(hold.is_held() && hold.owner() == Some("me"));
         hold.own();
         assert!(hold.is_held());
         stop.send_replace(true);

@@ -170,7 +170,7 @@ pub async fn give_back(config: &Config, store: &Store) {
 async fn take(lease: &Lease, store: &Store, hold: &Hold) -> Result<(), LeaseError> {
     let asked = Asked::now();
     lease.acquire(store, asked.wall).await?;
-    hold.leased(asked);
+    hold.leased(asked, lease.owner());
     Ok(())
 }
 

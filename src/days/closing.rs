@@ -12,6 +12,9 @@ use crate::store::{Bounds, Param, Statement, Store};
 const VISITORS_AT_ONCE: u32 = 2_048;
 /// The same, where a row is an event.
 const ROWS_AT_ONCE: u32 = 16_384;
+/// The same in the statement of heavy visitors, which keeps a block for every part of what it has
+/// put on the disk.
+const HEAVY_ROWS_AT_ONCE: u32 = 4_096;
 
 /// One call of a closing.
 pub(super) struct Closing<'a, W> {
@@ -47,6 +50,22 @@ impl<W: Watch> Closing<'_, W> {
         Ok(self.store.closing_run(step, statement, bounds).await?)
     }
 
+    /// Runs the statement of heavy visitors.
+    pub(super) async fn run_heavy(&self, statement: Statement) -> Result<(), CloseError> {
+        let bounds = Bounds { in_order: false, ..self.bounds(HEAVY_ROWS_AT_ONCE) };
+        Ok(self.store.closing_run("heavy", statement, bounds).await?)
+    }
+
+    /// Runs a statement with as many groups as a site has pages.
+    pub(super) async fn run_groups(
+        &self,
+        step: &str,
+        statement: Statement,
+    ) -> Result<(), CloseError> {
+        let bounds = Bounds { in_order: false, ..self.bounds(ROWS_AT_ONCE) };
+        Ok(self.store.closing_run(step, statement, bounds).await?)
+    }
+
     /// Runs any other statement.
     pub(super) async fn run(&self, step: &str, statement: Statement) -> Result<(), CloseError> {
         let bounds = self.bounds(ROWS_AT_ONCE);
@@ -70,7 +89,7 @@ impl<W: Watch> Closing<'_, W> {
     }
 
     fn bounds(&self, block_rows: u32) -> Bounds {
-        Bounds { memory_bytes: self.memory_bytes, block_rows }
+        Bounds { memory_bytes: self.memory_bytes, block_rows, in_order: true }
     }
 }
 

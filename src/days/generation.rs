@@ -1,7 +1,9 @@
-//! Writes one generation of a day: hits, totals, batches, counts, and at last its publication.
+//! Writes one generation of a day: batches, hits, totals, counts, and at last its publication.
 //!
 //! Until the row of `closed_days` is there, nothing of it is seen by anybody, so a kill at any step
 //! leaves the day as it was; what was written is removed later and the number is not used again.
+//! The batches come first because they make the number known. Rows that arrive behind them are
+//! noticed when the open rows are counted a second time.
 
 use serde_json::Value;
 
@@ -10,7 +12,12 @@ use crate::days::closing::{Closing, of_day};
 use crate::days::source::Source;
 use crate::days::state::number;
 use crate::days::{CloseError, Closed, Watch, heavy, hits, totals};
-use crate::store::{Param, Statement};
+use crate::store::{Param, Statement, lease};
+
+/// The largest number that was given to a generation.
+const LARGEST: &str = "greatest((SELECT max(gen) FROM closed_days), \
+    (SELECT max(gen) FROM closed_batches), (SELECT max(gen) FROM hits), \
+    (SELECT max(gen) FROM totals))";
 
 impl<W: Watch> Closing<'_, W> {
     /// Closes what `source` names; `None` when there are no rows.
@@ -27,11 +34,10 @@ impl<W: Watch> Closing<'_, W> {
             return Ok(None);
         }
         let generation = self.next_number().await?;
+        self.run("batches", self.batches(source, generation)).await?;
         let chunks = chunks::plan(&sites, chunk_rows);
         self.write_hits(source, generation, &chunks, &sites).await?;
         self.write_totals(source, generation, &sites, chunk_rows).await?;
-        self.go_on()?;
-        self.run("batches", batches(source, generation)).await?;
         let (visitors, visits) = self.verify(source, generation, &sites).await?;
         let events = sites.iter().map(|site| site.events).sum();
         let closed = Closed {
@@ -45,8 +51,13 @@ impl<W: Watch> Closing<'_, W> {
         };
         self.go_on()?;
         let engagements = sites.iter().map(|site| site.engagements).sum();
-        self.run("publish", publication(&closed, engagements, self.now)).await?;
-        Ok(Some(closed))
+        self.run("publish", self.publication(&closed, engagements)).await?;
+        let published = "SELECT count() FROM closed_days WHERE day = {day:Date} AND \
+            gen = {gen:UInt32}";
+        match self.ask(source, generation, published).await?.first() {
+            Some(row) if number::<u64>(row, 0)? > 0 => Ok(Some(closed)),
+            _ => Err(CloseError::Overtaken { day: source.day }),
+        }
     }
 
     async fn write_hits(
@@ -69,7 +80,7 @@ impl<W: Watch> Closing<'_, W> {
             self.run_visitors("hits", hits::visitors(source, generation, &chunk)).await?;
             if chunk.heavy {
                 self.go_on()?;
-                self.run("heavy", heavy::visitors(source, generation, &chunk)).await?;
+                self.run_heavy(heavy::visitors(source, generation, &chunk)).await?;
             }
             if chunk.tokenless {
                 self.run("hits", hits::tokenless(source, generation, &chunk)).await?;
@@ -98,9 +109,13 @@ impl<W: Watch> Closing<'_, W> {
                 .map(|site| site.site)
                 .collect();
             self.progress(source.day, "totals", done_rows, all_rows);
-            for statement in totals::all(source, generation, &chunk, &detailed) {
+            for sums in totals::all(source, generation, &chunk, &detailed) {
                 self.go_on()?;
-                self.run("totals", statement).await?;
+                if sums.in_order {
+                    self.run("totals", sums.statement).await?;
+                } else {
+                    self.run_groups("totals", sums.statement).await?;
+                }
             }
             done_rows += chunk.rows;
         }
@@ -170,10 +185,8 @@ impl<W: Watch> Closing<'_, W> {
 
     /// A number that no generation has or had.
     async fn next_number(&self) -> Result<u32, CloseError> {
-        let sql = "SELECT 1 + greatest((SELECT max(gen) FROM closed_days), \
-            (SELECT max(gen) FROM closed_batches), (SELECT max(gen) FROM hits), \
-            (SELECT max(gen) FROM totals))";
-        let statement = Statement { sql: sql.to_owned(), params: Vec::new() };
+        let sql = format!("SELECT 1 + {LARGEST}");
+        let statement = Statement { sql, params: Vec::new() };
         let found = self.rows("number", statement).await?;
         number(found.first().ok_or(CloseError::Shape)?, 0)
     }
@@ -188,38 +201,56 @@ impl<W: Watch> Closing<'_, W> {
         statement.params.push(("gen".to_owned(), Param::U64(u64::from(generation))));
         self.rows("verify", statement).await
     }
-}
 
-/// Writes down which batches a generation takes, as runs of consecutive numbers.
-fn batches(source: &Source, generation: u32) -> Statement {
-    let sql = format!(
-        "INSERT INTO closed_batches (spool, day, first, last, gen) \
-         SELECT spool, {{day:Date}}, min(batch), max(batch), {{gen:UInt32}} FROM (\
-         SELECT spool, batch, batch - row_number() OVER (PARTITION BY spool ORDER BY batch) AS run \
-         FROM (SELECT DISTINCT spool, batch FROM open_events WHERE {})) GROUP BY spool, run",
-        source.rows()
-    );
-    let mut params = source.params();
-    params.push(("gen".to_owned(), Param::U64(u64::from(generation))));
-    Statement { sql, params }
-}
+    /// Writes down which batches a generation takes, as runs of consecutive numbers; nothing when
+    /// its number was given to another meanwhile.
+    fn batches(&self, source: &Source, generation: u32) -> Statement {
+        let mut params = source.params();
+        params.push(("gen".to_owned(), Param::U64(u64::from(generation))));
+        let sql = format!(
+            "INSERT INTO closed_batches (spool, day, first, last, gen) \
+             SELECT spool, {{day:Date}}, min(batch), max(batch), {{gen:UInt32}} FROM (\
+             SELECT spool, batch, \
+             batch - row_number() OVER (PARTITION BY spool ORDER BY batch) AS run \
+             FROM (SELECT DISTINCT spool, batch FROM open_events WHERE {})) \
+             WHERE {LARGEST} < {{gen:UInt32}}{} GROUP BY spool, run",
+            source.rows(),
+            self.unless_taken_over(&mut params),
+        );
+        Statement { sql, params }
+    }
 
-/// Publishes a generation: one insert of one row.
-fn publication(closed: &Closed, engagements: u64, now: u32) -> Statement {
-    let sql = "INSERT INTO closed_days \
-        (day, gen, addition, rows, engagements, visitors, visits, closed) \
-        SELECT {day:Date}, {gen:UInt32}, {addition:UInt8}, {rows:UInt64}, {engagements:UInt64}, \
-        {visitors:UInt64}, {visits:UInt64}, {closed:DateTime('UTC')}";
-    let numbers = [
-        ("gen", u64::from(closed.gen_number)),
-        ("addition", u64::from(closed.addition)),
-        ("rows", closed.rows),
-        ("engagements", engagements),
-        ("visitors", closed.visitors),
-        ("visits", closed.visits),
-        ("closed", u64::from(now)),
-    ];
-    let mut params = vec![("day".to_owned(), Param::Date(closed.day))];
-    params.extend(numbers.map(|(name, value)| (name.to_owned(), Param::U64(value))));
-    Statement { sql: sql.to_owned(), params }
+    /// Publishes a generation: one insert of one row, or of none when it is not to be any more.
+    fn publication(&self, closed: &Closed, engagements: u64) -> Statement {
+        let numbers = [
+            ("gen", u64::from(closed.gen_number)),
+            ("addition", u64::from(closed.addition)),
+            ("rows", closed.rows),
+            ("engagements", engagements),
+            ("visitors", closed.visitors),
+            ("visits", closed.visits),
+            ("closed", u64::from(self.now)),
+        ];
+        let mut params = vec![("day".to_owned(), Param::Date(closed.day))];
+        params.extend(numbers.map(|(name, value)| (name.to_owned(), Param::U64(value))));
+        // What another process took for the leavings of a kill, it has removed.
+        let sql = format!(
+            "INSERT INTO closed_days \
+             (day, gen, addition, rows, engagements, visitors, visits, closed) \
+             SELECT {{day:Date}}, {{gen:UInt32}}, {{addition:UInt8}}, {{rows:UInt64}}, \
+             {{engagements:UInt64}}, {{visitors:UInt64}}, {{visits:UInt64}}, \
+             {{closed:DateTime('UTC')}} WHERE (SELECT count() FROM hits WHERE day = {{day:Date}} \
+             AND gen = {{gen:UInt32}}) = {{rows:UInt64}} AND (SELECT count() FROM closed_batches \
+             WHERE day = {{day:Date}} AND gen = {{gen:UInt32}}) > 0{}",
+            self.unless_taken_over(&mut params),
+        );
+        Statement { sql, params }
+    }
+
+    /// The end of a condition: nobody has taken the lease, if there is one.
+    fn unless_taken_over(&self, params: &mut Vec<(String, Param)>) -> String {
+        let Some(owner) = self.watch.owner() else { return String::new() };
+        params.push(("owner".to_owned(), Param::Str(owner.to_owned())));
+        format!(" AND {}", lease::NOT_TAKEN_OVER)
+    }
 }

@@ -7,8 +7,9 @@
 //! - A visitor's visits follow from the seconds at which it was there: 90,000 a day at most.
 //! - The place of an event in its visit is its place in the day, less the events of earlier visits.
 //! - A row that is the first of any kind is the first of its name and path in the visit. So there
-//!   is one candidate for each visit, name and path, and the other bits are sought among those;
-//!   in memory are as many of them as one machine has pages, not as it has events.
+//!   is one candidate for each visit, name and path, and the other bits are sought among those:
+//!   as many as one machine has pages, not as it has events. A million are too many, and the day
+//!   stays open.
 
 use crate::days::chunks::Chunk;
 use crate::days::hits::{self, MAX_GAP_SECONDS, STEPS, TOUCH};

@@ -17,6 +17,12 @@
 //!   additions behind it. Until then nobody sees it.
 //! - A generation that was replaced stays for a while, for reports that have begun to read it.
 //! - An open row is removed only when a published generation has taken its batch.
+//!
+//! # Who else may be closing
+//! A process can lose its lease between the moment it looked and the statement it sends then. So
+//! no number is used twice, not even that of a generation of which nothing is left: what comes too
+//! late is written under a number that nobody publishes. And a publication is itself conditional
+//! on the lease and on the rows it speaks of.
 
 mod calendar;
 mod chunks;
@@ -104,6 +110,11 @@ pub trait Watch: Sync {
     fn may_go_on(&self) -> bool;
     /// Told as rows are done.
     fn progress(&self, progress: Progress);
+    /// Whose lease the closing works under; `None` when nobody else can use the database. Once
+    /// another one has taken the lease nothing is published any more, whenever it was begun.
+    fn owner(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Why a closing failed. What was published before stays; calling again goes on.
@@ -130,6 +141,12 @@ pub enum CloseError {
     /// The system gives no random numbers.
     #[error("no random key for a closing")]
     Random(#[from] getrandom::Error),
+    /// Another process has taken the lease, or rows that were written have gone.
+    #[error("what was written of {day} was taken over or went, and it was not published")]
+    Overtaken {
+        /// The day.
+        day: Day,
+    },
     /// The watch said so. [`close_due`] does not answer it.
     #[error("the closing was asked to stop")]
     Stopped,
@@ -139,7 +156,7 @@ impl CloseError {
     /// Whether the next day may be closed all the same.
     fn is_of_one_day(&self) -> bool {
         match self {
-            Self::Changed { .. } | Self::Counts { .. } => true,
+            Self::Changed { .. } | Self::Counts { .. } | Self::Overtaken { .. } => true,
             Self::Store(error) => error.is_out_of_memory(),
             Self::Shape | Self::Random(_) | Self::Stopped => false,
         }

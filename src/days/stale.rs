@@ -47,7 +47,9 @@ pub(super) async fn remove<W: Watch>(
         closing.go_on()?;
         let mut months: BTreeMap<i32, Vec<String>> = BTreeMap::new();
         for (day, generation) in generations(closing, table, all, &lately).await? {
-            if counts_no_more(closing.now, state, table, day, generation) {
+            // Without a closing that is due, nobody stopped what an earlier one left running.
+            let known = all || state.of(day).knows(generation);
+            if known && counts_no_more(closing.now, state, table, day, generation) {
                 let date = day.date();
                 let month = i32::from(date.year()) * 100 + i32::from(date.month());
                 months.entry(month).or_default().push(generation.to_string());
@@ -84,10 +86,14 @@ async fn generations<W: Watch>(
     lately: &[u64],
 ) -> Result<Vec<(Day, u32)>, CloseError> {
     let days = if all { "1" } else { "has({days:Array(UInt16)}, toUInt16(day))" };
-    // 0 is the mark that dropping has begun.
-    let sql = format!(
-        "SELECT toUInt16(day), gen FROM {table} WHERE gen != 0 AND {days} GROUP BY day, gen"
-    );
+    // The largest number stays known, so that it is not given again; 0 is the mark that dropping
+    // has begun.
+    let but = match table {
+        "closed_batches" => "gen NOT IN (0, (SELECT max(gen) FROM closed_batches))",
+        _ => "gen != 0",
+    };
+    let sql =
+        format!("SELECT toUInt16(day), gen FROM {table} WHERE {but} AND {days} GROUP BY day, gen");
     let params = vec![("days".to_owned(), Param::U64Array(lately.to_vec()))];
     let found = closing.rows("stale", Statement { sql, params }).await?;
     let pair = |row: &Vec<Value>| Ok((Day(number(row, 0)?), number(row, 1)?));

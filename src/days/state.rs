@@ -10,7 +10,7 @@ use crate::model::Day;
 use crate::store::{Bounds, Statement, Store};
 
 /// What a statement that reads a few numbers may use: 128 MiB.
-const SMALL: Bounds = Bounds { memory_bytes: 128 << 20, block_rows: 32_768 };
+const SMALL: Bounds = Bounds { memory_bytes: 128 << 20, block_rows: 32_768, in_order: true };
 
 /// A row of `closed_days`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -50,26 +50,26 @@ const OF_ROWS: &str = "countIf(name = 'pageview'), count(), \
     countIf(bitTest(first, 2) AND engaged_ms > 0), sumIf(engaged_ms, bitTest(first, 2)), \
     countIf(bitTest(first, 2) AND scroll > 0), sumIf(scroll, bitTest(first, 2))";
 
+/// The row of a page that counts for the bounce rate: the first of the visit's entry page.
+const ENTRY: &str = "bitTest(first, 2) AND views > 0 AND entry_page = path";
+
+/// A statement that fills `totals`.
+pub(super) struct Sums {
+    pub(super) statement: Statement,
+    /// Whether its groups come in the order of the table.
+    pub(super) in_order: bool,
+}
+
 /// All statements for the sites of a chunk; `detailed` are those of them above the limit.
-pub(super) fn all(
-    source: &Source,
-    generation: u32,
-    chunk: &Chunk,
-    detailed: &[u32],
-) -> Vec<Statement> {
-    let mut texts = vec![days(), hours()];
+pub(super) fn all(source: &Source, generation: u32, chunk: &Chunk, detailed: &[u32]) -> Vec<Sums> {
+    let mut texts = vec![(days(), true), (hours(), true)];
     if !detailed.is_empty() {
         texts.extend([
-            by_bits(
-                "page",
-                "path",
-                [2, 3],
-                "bitTest(first, 2) AND views > 0 AND entry_page = path",
-            ),
-            by_bits("name", "name", [4, 5], "bitTest(first, 4)"),
-            hostnames(),
+            (by_bits("page", "path", [2, 3], ENTRY), false),
+            (by_bits("name", "name", [4, 5], "bitTest(first, 4)"), false),
+            (hostnames(), true),
         ]);
-        texts.extend(VISIT_DIMENSIONS.chunks(SETS_AT_ONCE).map(of_visits));
+        texts.extend(VISIT_DIMENSIONS.chunks(SETS_AT_ONCE).map(|some| (of_visits(some), false)));
     }
     let params = vec![
         ("day".to_owned(), Param::Date(source.day)),
@@ -83,9 +83,9 @@ pub(super) fn all(
     ];
     texts
         .into_iter()
-        .map(|select| Statement {
-            sql: format!("INSERT INTO totals ({COLUMNS}) {select}"),
-            params: params.clone(),
+        .map(|(select, in_order)| {
+            let sql = format!("INSERT INTO totals ({COLUMNS}) {select}");
+            Sums { statement: Statement { sql, params: params.clone() }, in_order }
         })
         .collect()
 }

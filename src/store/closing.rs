@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(2 * 3600);
 /// What the ids of all statements of closings begin with.
 const ID_PREFIX: &str = "close-";
 
-/// How every statement of a closing runs: in one thread, in the order of the tables' keys.
+/// How every statement of a closing runs: in one thread, reading in the order of the tables' keys.
 const SETTINGS: [(&str, &str); 19] = [
     ("log_queries", "0"),
     ("async_insert", "0"),
@@ -26,7 +26,6 @@ const SETTINGS: [(&str, &str); 19] = [
     ("max_threads", "1"),
     ("max_insert_threads", "1"),
     ("max_execution_time", "7200"),
-    ("optimize_aggregation_in_order", "1"),
     ("optimize_read_in_order", "1"),
     ("aggregation_in_order_max_block_bytes", "4000000"),
     // Below 10 MB a part is written in one file; in one file a column, buffers take 300 MB.
@@ -37,9 +36,10 @@ const SETTINGS: [(&str, &str); 19] = [
     // The smaller side of a join is written on the right, and kept there.
     ("query_plan_join_swap_table", "false"),
     ("query_plan_optimize_join_order_limit", "0"),
-    // What is sorted or grouped goes to the disk early, whatever else is in memory.
+    // What is sorted, grouped or joined goes to the disk early, whatever else is in memory.
     ("max_bytes_ratio_before_external_sort", "0"),
     ("max_bytes_ratio_before_external_group_by", "0"),
+    ("max_bytes_ratio_before_external_join", "0"),
     ("min_external_sort_block_bytes", "1000000"),
     ("lightweight_deletes_sync", "2"),
 ];
@@ -51,6 +51,10 @@ pub struct Bounds {
     pub memory_bytes: u64,
     /// Rows that go from one of its steps to the next at a time.
     pub block_rows: u32,
+    /// Whether groups are made in the order of the table's key, which takes little memory when
+    /// they are many and small. Groups that share the beginning of the key stay in memory then;
+    /// otherwise they go to the disk when they are too many.
+    pub in_order: bool,
 }
 
 impl Store {
@@ -111,7 +115,9 @@ impl Store {
             .with_setting("query_id", query_id(step))
             .with_setting("max_memory_usage", bounds.memory_bytes.to_string())
             .with_setting("max_block_size", bounds.block_rows.to_string())
+            .with_setting("optimize_aggregation_in_order", u8::from(bounds.in_order).to_string())
             .with_setting("max_bytes_before_external_group_by", spill.clone())
+            .with_setting("max_bytes_before_external_join", spill.clone())
             .with_setting("max_bytes_before_external_sort", spill)
     }
 }

@@ -14,6 +14,13 @@ use crate::store::error::StoreError;
 pub const LEASE_SECONDS: u32 = 30;
 /// Name of the one lease there is.
 const NAME: &str = "all";
+/// A condition of a statement: nobody but `{owner:String}` has taken the lease.
+///
+/// It holds the statements of one who looked, fell asleep, and goes on when another has taken over.
+/// The other one stops what is running, after it took the lease: so a statement is either stopped,
+/// or done before the other one looks, or sees the other's name.
+pub const NOT_TAKEN_OVER: &str =
+    "(SELECT any(owner) FROM leases FINAL WHERE name = 'all') = {owner:String}";
 /// How long a foreign lease is left alone after it was taken, before it counts as ours: two
 /// processes that take it at once write within this time, and both then read the same winner.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -56,6 +63,12 @@ impl Lease {
     #[must_use]
     pub const fn new(owner: String) -> Self {
         Self { owner }
+    }
+
+    /// Whose lease it is.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        &self.owner
     }
 
     /// Takes or renews the lease until `now` + 30 s.

@@ -202,6 +202,10 @@ impl<F: Fn(&Progress) + Sync> Watch for Watching<'_, F> {
         self.hold.is_held()
     }
 
+    fn owner(&self) -> Option<&str> {
+        self.hold.owner()
+    }
+
     fn progress(&self, progress: Progress) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         if begun.last().is_none_or(|(day, _)| *day != progress.day) {

@@ -4,6 +4,7 @@
 //! stop a closing between two of its steps and to cut a day into many chunks. What is expected is
 //! counted by `recount`, which knows nothing of the closing.
 
+mod asleep;
 mod erased;
 mod late;
 pub(crate) mod raw;
@@ -63,25 +64,30 @@ fn steps(left: u32) -> Steps {
     Steps { left: AtomicU32::new(left), seen: Mutex::new(Vec::new()), meanwhile: Mutex::new(None) }
 }
 
+/// The database of a program.
+fn store(program: &Program) -> Store {
+    let path = program.home().data().join("engine/access.json");
+    let text = std::fs::read(path).expect("access.json is there");
+    let access: Value = serde_json::from_slice(&text).expect("it is JSON");
+    let field = |value: &Value| value.as_str().expect("text").to_owned();
+    let user = |name: &str| Credentials {
+        user: field(&access["users"][name]["user"]),
+        password: field(&access["users"][name]["password"]),
+    };
+    Store::new(Access {
+        url: field(&access["url"]),
+        database: field(&access["database"]),
+        insert: user("insert"),
+        read: user("read"),
+        settings: user("settings"),
+        schema: user("schema"),
+    })
+}
+
 impl Place {
     fn new() -> Self {
         let program = Program::start(Options::default());
-        let path = program.home().data().join("engine/access.json");
-        let text = std::fs::read(path).expect("access.json is there");
-        let access: Value = serde_json::from_slice(&text).expect("it is JSON");
-        let field = |value: &Value| value.as_str().expect("text").to_owned();
-        let user = |name: &str| Credentials {
-            user: field(&access["users"][name]["user"]),
-            password: field(&access["users"][name]["password"]),
-        };
-        let store = Store::new(Access {
-            url: field(&access["url"]),
-            database: field(&access["database"]),
-            insert: user("insert"),
-            read: user("read"),
-            settings: user("settings"),
-            schema: user("schema"),
-        });
+        let store = store(&program);
         let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
         Self { program, store, runtime }
     }
