@@ -51,6 +51,8 @@ mod days;
 #[cfg(test)]
 mod closing;
 #[cfg(test)]
+mod backlog;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod prober;
