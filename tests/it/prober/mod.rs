@@ -247,6 +247,7 @@ fn stored(crowd: &crowd::Crowd) -> Home {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the test's own switch")]
 fn questions_at_random_learn_nothing_about_fewer_than_five() {
     let asked = std::env::var("PROBER_QUESTIONS").ok();
     let asked = asked.map(|number| number.parse().expect("PROBER_QUESTIONS is a number"));
