@@ -26,6 +26,8 @@ pub(crate) struct Taken {
     /// Median over the rounds of the sum over its statements, from sending one to holding its
     /// answer.
     pub(crate) milliseconds: f64,
+    /// CPU milliseconds of the engine, mean of the rounds, in steps of 10 / rounds.
+    pub(crate) cpu: f64,
     pub(crate) statements: usize,
     /// The statement that took longest in the last round.
     pub(crate) heaviest: Option<(Statement, f64)>,
@@ -49,15 +51,13 @@ impl report::Reader for Timed<'_> {
     }
 }
 
-/// Asks each question `rounds` times, in turn; the first of several rounds is not counted. With
-/// them, CPU milliseconds of the engine for all questions once: of use where other work is done
-/// beside it.
+/// Asks each question `rounds` times, in turn; the first of several rounds is not counted.
 pub(crate) async fn engine_side(
     opened: &Opened,
     questions: &[Question],
     rounds: usize,
-) -> (Vec<Taken>, f64) {
-    let cpu = proc_stat::cpu(opened.pid());
+) -> Vec<Taken> {
+    let mut cpu = vec![0.0; questions.len()];
     let mut times: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     let mut last: BTreeMap<usize, (Vec<(Statement, f64)>, Value)> = BTreeMap::new();
     let warm = usize::from(rounds > 1);
@@ -69,7 +69,12 @@ pub(crate) async fn engine_side(
             let body = question.body();
             let raw = report::parse(body.as_bytes())
                 .unwrap_or_else(|error| panic!("{}: {}", question.name, error.message));
+            let before = proc_stat::cpu(opened.pid());
             let answer = report::run(raw, &opened.biggest, &reader, THRESHOLD, now(), &cache).await;
+            if round >= warm {
+                let spent = proc_stat::cpu(opened.pid()).saturating_sub(before);
+                cpu[place] += spent.as_secs_f64() * 1000.0 / rounds as f64;
+            }
             let taken = reader.taken.into_inner().expect("no panic holds it");
             let times = times.entry(place).or_default();
             let took: f64 = taken.iter().map(|(_, took)| took).sum();
@@ -86,16 +91,16 @@ pub(crate) async fn engine_side(
             }
         }
     }
-    let cpu = proc_stat::cpu(opened.pid()).saturating_sub(cpu).as_secs_f64();
-    let taken = questions.iter().zip(last).zip(times.into_values());
-    let taken = taken.map(|((question, (_, (statements, results))), times)| Taken {
+    let taken = questions.iter().zip(last).zip(times.into_values()).zip(cpu);
+    let taken = taken.map(|(((question, (_, (statements, results))), times), cpu)| Taken {
         name: question.name,
         milliseconds: median(times),
+        cpu,
         statements: statements.len(),
         heaviest: statements.into_iter().max_by(|one, other| one.1.total_cmp(&other.1)),
         results,
     });
-    (taken.collect(), cpu * 1000.0 / (rounds + warm) as f64)
+    taken.collect()
 }
 
 /// The rows of an answer, without what is compared (the other period may be closed meanwhile).

@@ -51,7 +51,7 @@ fn insert(opened: &Opened, sql: &str) {
 }
 
 /// Open rows of a day.
-fn rows(opened: &Opened, day: Day) -> u64 {
+pub(crate) fn rows(opened: &Opened, day: Day) -> u64 {
     let sql = format!("SELECT count() FROM open_events WHERE day = toDate({})", day.0);
     let answer = door::ask(&opened.access, &sql, &[]).expect("open rows are counted");
     answer.body.parse().expect("a number")

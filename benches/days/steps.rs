@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use headcount::model::Day;
-use headcount::store::Statement;
 use serde_json::Value;
 
 use crate::asking::{self, Taken};
@@ -14,7 +13,7 @@ use crate::filling::{self, Measured};
 use crate::home::{Home, Opened};
 use crate::notes::{Notes, Raw};
 use crate::plan::Plan;
-use crate::plans;
+use crate::plans::{self, Heavy};
 use crate::sizes;
 
 /// Where the CPU milliseconds of a first load stand among the questions.
@@ -28,8 +27,6 @@ const MERGES: Duration = Duration::from_secs(900);
 pub(crate) struct Page {
     pub(crate) first: Vec<Taken>,
     pub(crate) others: Vec<Taken>,
-    /// CPU milliseconds of the engine for a first load.
-    pub(crate) cpu: f64,
 }
 
 /// Makes all days; the dense ones are merged.
@@ -71,17 +68,16 @@ pub(crate) async fn ask_open(plan: &Plan, home: &Home, page: &str) -> Raw {
     let mut raw = Raw::new();
     for view in dashboard::views("30 days", plan.dense_range(), page) {
         let rounds = RAW_ROUNDS.min(plan.rounds);
-        let (mut taken, cpu) = asking::engine_side(&opened, &view.first_load(), rounds).await;
+        let mut taken = asking::engine_side(&opened, &view.first_load(), rounds).await;
+        let cpu: f64 = taken.iter().map(|one| one.cpu).sum();
         if view.filters.is_empty() {
-            taken.extend(asking::engine_side(&opened, &view.other_tabs(), rounds).await.0);
+            taken.extend(asking::engine_side(&opened, &view.other_tabs(), rounds).await);
         }
-        let mut answers: BTreeMap<String, _> = taken
-            .into_iter()
-            .map(|one| {
-                let took = Some(one.milliseconds).filter(|took| took.is_finite());
-                (one.name.to_owned(), (took, one.results))
-            })
-            .collect();
+        let answers = taken.into_iter().map(|one| {
+            let took = Some(one.milliseconds).filter(|took| took.is_finite());
+            (one.name.to_owned(), (took, one.results))
+        });
+        let mut answers: BTreeMap<_, _> = answers.collect();
         answers.insert(CPU.to_owned(), (Some(cpu), Value::Null));
         raw.insert(view.name.clone(), answers);
         tell(&format!("open, {}", view.name), begun);
@@ -90,12 +86,15 @@ pub(crate) async fn ask_open(plan: &Plan, home: &Home, page: &str) -> Raw {
     raw
 }
 
-/// Closes days one by one.
+/// Closes days one by one; those that an earlier run has closed are not measured.
 pub(crate) async fn close(plan: &Plan, home: &Home, days: &[Day], events: &[u64]) -> Vec<Measured> {
     let opened = home.open().await;
     let begun = Instant::now();
     let mut measured = Vec::new();
     for (day, events) in days.iter().zip(events) {
+        if filling::rows(&opened, *day) == 0 {
+            continue;
+        }
         measured.push(filling::close(&opened, plan.engine_memory, *day, *events).await);
     }
     tell(&format!("{} days closed", days.len()), begun);
@@ -120,32 +119,27 @@ fn wait_for_merges(opened: &Opened) {
     }
 }
 
-/// Asks all views when everything is closed; prints the heaviest statements.
-pub(crate) async fn ask_closed(plan: &Plan, home: &Home, views: &[View]) -> Vec<Page> {
+/// Asks a view when everything is closed.
+pub(crate) async fn ask_closed(plan: &Plan, home: &Home, view: &View) -> Page {
     let opened = home.open().await;
     let begun = Instant::now();
-    let mut pages = Vec::new();
-    let mut heavy = Vec::new();
-    for view in views {
-        let (first, cpu) = asking::engine_side(&opened, &view.first_load(), plan.rounds).await;
-        let others = if view.filters.is_empty() {
-            asking::engine_side(&opened, &view.other_tabs(), plan.rounds).await.0
-        } else {
-            Vec::new()
-        };
-        for one in first.iter().chain(&others) {
-            let named = |(statement, took): (Statement, f64)| {
-                (format!("{}: {}", view.name, one.name), statement, took)
-            };
-            heavy.extend(one.heaviest.clone().map(named));
-        }
-        tell(&view.name, begun);
-        pages.push(Page { first, others, cpu });
-    }
+    let first = asking::engine_side(&opened, &view.first_load(), plan.rounds).await;
+    let others = if view.filters.is_empty() {
+        asking::engine_side(&opened, &view.other_tabs(), plan.rounds).await
+    } else {
+        Vec::new()
+    };
+    tell(&view.name, begun);
+    opened.engine.stop().await;
+    Page { first, others }
+}
+
+/// Prints the heaviest statements with the engine's plans.
+pub(crate) async fn explain(home: &Home, heavy: Vec<Heavy>) {
+    let opened = home.open().await;
     println!("\n### The heaviest statements");
     plans::print(&opened, heavy);
     opened.engine.stop().await;
-    pages
 }
 
 /// Prints bytes on disk, as they are and merged.

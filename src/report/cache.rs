@@ -96,6 +96,21 @@ impl Cache {
         self.shelf.get_or_insert_async(&key, make).await
     }
 
+    /// What `make` gives; of several who ask at once only one makes it, and nothing is kept. Who
+    /// joins gets what was seen a little before it asked: as long as `make` takes at most.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub async fn joined<E>(
+        &self,
+        key: CacheKey,
+        make: impl Future<Output = Result<Bytes, E>>,
+    ) -> Result<Bytes, E> {
+        let made = self.shared(key, make).await;
+        self.shelf.remove(&key);
+        made
+    }
+
     /// Keeps an answer; one above 1 MiB is not kept.
     pub fn insert(&self, key: CacheKey, answer: Bytes) {
         if answer.len() <= ANSWER_BYTES_MAX {
@@ -132,6 +147,24 @@ mod tests {
             assert_eq!(cache.get(&other), None);
         }
         assert_eq!((metrics.query_cache_hits.get(), metrics.query_cache_misses.get()), (1, 6));
+    }
+
+    #[tokio::test]
+    async fn what_is_joined_is_made_once_at_a_time_and_not_kept() {
+        let (cache, _metrics) = cache();
+        let key = CacheKey::new(SiteId(1), 0, "days", "");
+        let made = std::cell::Cell::new(0_u8);
+        let ask = || {
+            cache.joined(key, async {
+                made.set(made.get() + 1);
+                tokio::task::yield_now().await;
+                Ok::<_, ()>(Bytes::from(vec![made.get()]))
+            })
+        };
+        let (one, two) = tokio::join!(ask(), ask());
+        assert_eq!((one.unwrap(), two.unwrap(), made.get()), (vec![1].into(), vec![1].into(), 1));
+        assert_eq!((ask().await.unwrap(), made.get()), (vec![2].into(), 2));
+        assert_eq!(cache.shelf.len(), 0);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Generations {
     pub(crate) plain: Vec<u64>,
     /// Rows that reached a closed day too late to be part of its whole generation.
     pub(crate) late_rows: u64,
+    /// The oldest day with open rows that are read.
+    pub(crate) oldest_open: Option<Day>,
     /// Names the state of all rows: generations, and what the open days hold.
     pub(crate) state: String,
 }
@@ -69,7 +71,7 @@ impl Generations {
 }
 
 /// What is published in the range, what the site has there, and what its open rows look like:
-/// rows of (kind, day or spool, generation or batch, flag or rows, late events).
+/// rows of (kind, day or spool, generation or batch, flag or rows, events or oldest day).
 pub(crate) fn statement(site: SiteId, span: &Span) -> Statement {
     let range = "day BETWEEN {from:Date} AND {to:Date}";
     let sql = format!(
@@ -79,7 +81,7 @@ pub(crate) fn statement(site: SiteId, span: &Span) -> Statement {
          toUInt64(sum(events)) FROM totals WHERE site = {{site:UInt32}} AND dim = '' AND {range} \
          GROUP BY day, gen \
          UNION ALL SELECT 'open', toUInt64(spool), toUInt64(max(batch)), toUInt64(count()), \
-         toUInt64(0) FROM open_events WHERE site = {{site:UInt32}} AND {range} \
+         toUInt64(toUInt16(min(day))) FROM open_events WHERE site = {{site:UInt32}} AND {range} \
          AND day NOT IN (SELECT day FROM closed_days WHERE {range}) GROUP BY spool"
     );
     let params = vec![
@@ -95,6 +97,7 @@ pub(crate) fn read(span: &Span, rows: &[Vec<Value>]) -> Option<Generations> {
     let mut published = Vec::new();
     let mut of_site = Vec::new();
     let mut open = Vec::new();
+    let mut oldest_open = Vec::new();
     for row in rows {
         let [kind, first, second, third, fourth] = row.as_slice() else { return None };
         let (first, second) = (first.as_u64()?, second.as_u64()?);
@@ -106,10 +109,14 @@ pub(crate) fn read(span: &Span, rows: &[Vec<Value>]) -> Option<Generations> {
                 addition: third == 1,
             }),
             "site" => of_site.push((second, third == 1, fourth)),
-            _ => open.push((first, second, third)),
+            _ => {
+                open.push((first, second, third));
+                oldest_open.push(Day(u16::try_from(fourth).ok()?));
+            }
         }
     }
-    let mut found = Generations::default();
+    let oldest_open = oldest_open.into_iter().min();
+    let mut found = Generations { oldest_open, ..Generations::default() };
     let current = current(&mut published);
     for day in (span.from.0..=span.to.0).map(Day) {
         if !current.iter().any(|one| one.day == day) {

@@ -58,8 +58,8 @@
 //! - Filters on two or more dimensions are a combination: when those on some of the dimensions
 //!   alone select 1 to `k` − 1 visitors, or those on one leave so few out by a negation or name a
 //!   value that so few reach, nothing is answered, totals neither, whatever the others say. With
-//!   "or", each of the alternatives is weighed so, and as a whole. A chart by parts leaves out the
-//!   parts for which this holds.
+//!   "or", each of the alternatives is weighed so, and as a whole. A chart or a
+//!   list by parts leaves out the parts for which this holds.
 //! - Region, city, properties, `utm_term`, `utm_content`, language, screen, and all dimensions of a
 //!   list of two or more (parts left out), show a value only when at least `k` selected visitors
 //!   have it. A list of one unprotected dimension, when filters use another dimension, shows a value
@@ -73,6 +73,7 @@
 pub mod cache;
 mod comparison;
 mod generations;
+mod place;
 mod query;
 mod range;
 mod response;
@@ -93,6 +94,7 @@ use crate::report::query::Dimension;
 use crate::report::query::Metric;
 use crate::report::query::Query;
 use crate::report::sizes::Sizes;
+use crate::report::sizes::Together;
 use crate::report::threshold::Answer;
 use crate::report::threshold::Guard;
 use crate::report::threshold::Hiding;
@@ -138,6 +140,9 @@ pub enum ReportError {
     /// The database answered something else than was asked.
     #[error("the database answered a report with rows of another shape")]
     Shape,
+    /// Day after day of the range is being closed; it is over soon.
+    #[error("days of the range are being closed")]
+    Closing,
 }
 
 /// Answers a query about `site` as JSON.
@@ -157,26 +162,35 @@ pub async fn run(
 ) -> Result<Bytes, ReportError> {
     let mut query = query::check(raw, site, now)?;
     let mut before = query.compared(site, now);
-    place(&mut query, reader).await?;
-    if let Some(before) = &mut before {
-        place(before, reader).await?;
-    }
+    let together = Together { reader, cache, site: site.id };
     let threshold = site.threshold.unwrap_or(threshold);
-    let key = cache_key(&query, before.as_ref(), site, threshold);
-    if let Some(answer) = key.as_ref().and_then(|key| cache.get(key)) {
+    for _ in 0..place::TRIES {
+        place::read(&mut query, &together).await?;
+        if let Some(before) = &mut before {
+            place::read(before, &together).await?;
+        }
+        let key = cache_key(&query, before.as_ref(), site, threshold);
+        if let Some(answer) = key.as_ref().and_then(|key| cache.get(key)) {
+            return Ok(answer);
+        }
+        let released = release(&query, &Guard::new(threshold, &query), reader, cache).await?;
+        let compared = match &before {
+            Some(before) => {
+                Some(release(before, &Guard::new(threshold, before), reader, cache).await?)
+            }
+            None => None,
+        };
+        if !place::holds([Some(&query), before.as_ref()], reader, now).await? {
+            continue;
+        }
+        let compared = before.as_ref().zip(compared.as_ref());
+        let answer = Bytes::from(response::answer(&query, site, &released, compared));
+        if let Some(key) = key {
+            cache.insert(key, answer.clone());
+        }
         return Ok(answer);
     }
-    let released = release(&query, &Guard::new(threshold, &query), reader, cache).await?;
-    let compared = match &before {
-        Some(before) => Some(release(before, &Guard::new(threshold, before), reader, cache).await?),
-        None => None,
-    };
-    let compared = before.as_ref().zip(compared.as_ref());
-    let answer = Bytes::from(response::answer(&query, site, &released, compared));
-    if let Some(key) = key {
-        cache.insert(key, answer.clone());
-    }
-    Ok(answer)
+    Err(ReportError::Closing)
 }
 
 /// Under what the answer is kept; `None` when it holds for this second only.
@@ -197,21 +211,6 @@ fn cache_key(
         state.push('|');
     }
     Some(CacheKey::new(site.id, threshold, &text, &state))
-}
-
-/// Reads which days of the query are closed.
-async fn place(query: &mut Query, reader: &impl Reader) -> Result<(), ReportError> {
-    let rows = reader.select(generations::statement(query.site, &query.span)).await?;
-    query.generations = generations::read(&query.span, &rows).ok_or(ReportError::Shape)?;
-    if query.asked.dimensions.contains(&Dimension::Minute) {
-        let days = query.span.from.0..=query.span.to.0;
-        if query.generations.open_days.len() < days.len() {
-            let sent = "time:minute for a range with a closed day";
-            let allowed = "time:minute for days that are not closed: closing keeps hours only";
-            return Err(QueryError::of_text("dimensions", sent, allowed).into());
-        }
-    }
-    Ok(())
 }
 
 /// Counts of what was not counted from `from` to `to` (both included), by outcome, as one JSON
@@ -243,11 +242,15 @@ async fn release(
     let mut hiding = guard.open(query);
     if guard.needs_sets() {
         let sizes = Sizes { reader, cache, query };
-        let days = read(&sizes, sql::sets(query), sets_of).await?;
-        let rare = match sql::named_values(query, guard.k()) {
-            Some(statement) => rare(query, &read(&sizes, statement, pair_of).await?),
-            None => None,
+        let mut days = read(&sizes, sql::sets(query), sets_of).await?;
+        let few = match sql::named_values(query, guard.k()) {
+            Some(statement) => read(&sizes, statement, few_of).await?,
+            None => Vec::new(),
         };
+        for day in &mut days {
+            day.rare = few.iter().any(|(part, _, values)| *values > 0 && *part == day.day);
+        }
+        let rare = rare(query, &few);
         hiding = match guard.judge(query, &days, rare) {
             Verdict::Rows(hiding) => hiding,
             Verdict::Withheld(reason, visitors) => {
@@ -259,7 +262,7 @@ async fn release(
             }
         };
     }
-    fill_up(query, &mut hiding, reader).await?;
+    fill_up(query, &mut hiding, reader, cache).await?;
     let (mut rows, mut total, mut withheld) = results(query, &hiding, reader).await?;
     if rows.is_empty() && query.asked.offset > 0 {
         // Behind the last page: the numbers of the whole list stand in its first row.
@@ -277,19 +280,21 @@ async fn fill_up(
     query: &Query,
     hiding: &mut Hiding,
     reader: &impl Reader,
+    cache: &Cache,
 ) -> Result<(), ReportError> {
+    let sizes = Sizes { reader, cache, query };
     for pass in hiding.passes() {
         if !hiding.is_needed() {
             return Ok(());
         }
         let during = hiding.during(&pass);
-        let others = read(reader, sql::other(query, &pass, &during), other_of).await?;
+        let others = read(&sizes, sql::other(query, &pass, &during), other_of).await?;
         let short = hiding.short(others);
         if short.is_empty() {
             continue;
         }
         let smallest = |row: &[Value]| smallest_of(&pass.dimensions, row);
-        let smallest = read(reader, sql::smallest(query, &pass, &during), smallest).await?;
+        let smallest = read(&sizes, sql::smallest(query, &pass, &during), smallest).await?;
         hiding.join(short, &smallest);
     }
     Ok(())
@@ -322,9 +327,10 @@ async fn has_events(
 }
 
 /// Whether a filter of several values names one that few visitors reach.
-fn rare(query: &Query, counts: &[(u64, u64)]) -> Option<Withheld> {
-    let (index, _) = counts.iter().filter(|(_, rare)| *rare > 0).min()?;
-    let filter = query.asked.filters.get(usize::try_from(*index).ok()?)?;
+fn rare(query: &Query, few: &[(String, u64, u64)]) -> Option<Withheld> {
+    let of_range = few.iter().filter(|(part, _, values)| *values > 0 && part.is_empty());
+    let index = of_range.map(|(_, filter, _)| *filter).min()?;
+    let filter = query.asked.filters.get(usize::try_from(index).ok()?)?;
     Some(if filter.operator.is_negative() {
         Withheld::FewVisitorsInComplement
     } else {
@@ -350,12 +356,13 @@ fn sets_of(row: &[Value]) -> Option<Sets> {
         selected: number(selected)?,
         alone: numbers(alone)?,
         left_out: numbers(left_out)?,
+        rare: false,
     })
 }
 
-fn pair_of(row: &[Value]) -> Option<(u64, u64)> {
-    let [index, count] = row else { return None };
-    Some((number(index)?, number(count)?))
+fn few_of(row: &[Value]) -> Option<(String, u64, u64)> {
+    let [part, filter, values] = row else { return None };
+    Some((part.as_str()?.to_owned(), number(filter)?, number(values)?))
 }
 
 fn other_of(row: &[Value]) -> Option<Other> {

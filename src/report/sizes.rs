@@ -1,11 +1,15 @@
-//! Sizes of what a query selects and leaves out, read once for all lists of a page.
+//! What the questions of a page have in common, read once for all of them.
 //!
-//! They depend on the site, the range and the filters, not on the list: a page of ten lists with one
-//! filter would ask ten times at once. Kept while the state of the rows holds.
+//! Which days are closed is read anew for every page, but once for its questions that come at the
+//! same time ([`Together`]). Sizes ([`Sizes`]) of what a query selects and leaves out depend on the
+//! site, the range and the filters, not on the list: a page of ten lists with one filter would ask
+//! ten times at once. What "(other)" must hold over all visitors depends on the list, but not on
+//! the filters: the next filter need not ask again. They are kept while the state of the rows holds.
 
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::model::SiteId;
 use crate::report::Reader;
 use crate::report::cache::Cache;
 use crate::report::cache::CacheKey;
@@ -28,17 +32,40 @@ impl<R: Reader> Reader for Sizes<'_, R> {
         if self.query.span.after.is_some() {
             return self.reader.select(statement).await;
         }
-        let text = format!("{}|{:?}", statement.sql, statement.params);
-        let key = CacheKey::new(self.query.site, 0, &text, &self.query.generations.state);
-        let rows = async {
-            let rows = self.reader.select(statement).await?;
-            serde_json::to_vec(&rows)
-                .map(Bytes::from)
-                .map_err(|_| StoreError::BadAnswer("it cannot be kept"))
-        };
-        let rows = self.cache.shared(key, rows).await?;
-        serde_json::from_slice(&rows).map_err(|_| StoreError::BadAnswer("it is not JSON"))
+        let key = key(self.query.site, &statement, &self.query.generations.state);
+        unpacked(&self.cache.shared(key, packed(self.reader, statement)).await?)
     }
+}
+
+/// A reader of which those who ask the same at the same time get one answer.
+pub(crate) struct Together<'a, R> {
+    /// Where rows are read from.
+    pub(crate) reader: &'a R,
+    /// Where those who ask meet.
+    pub(crate) cache: &'a Cache,
+    /// The site they ask about.
+    pub(crate) site: SiteId,
+}
+
+impl<R: Reader> Reader for Together<'_, R> {
+    async fn select(&self, statement: Statement) -> Result<Vec<Vec<Value>>, StoreError> {
+        let key = key(self.site, &statement, "at the same time");
+        unpacked(&self.cache.joined(key, packed(self.reader, statement)).await?)
+    }
+}
+
+fn key(site: SiteId, statement: &Statement, state: &str) -> CacheKey {
+    CacheKey::new(site, 0, &format!("{}|{:?}", statement.sql, statement.params), state)
+}
+
+async fn packed(reader: &impl Reader, statement: Statement) -> Result<Bytes, StoreError> {
+    let rows = reader.select(statement).await?;
+    let packed = serde_json::to_vec(&rows).map(Bytes::from);
+    packed.map_err(|_| StoreError::BadAnswer("it cannot be kept"))
+}
+
+fn unpacked(rows: &Bytes) -> Result<Vec<Vec<Value>>, StoreError> {
+    serde_json::from_slice(rows).map_err(|_| StoreError::BadAnswer("it is not JSON"))
 }
 
 #[cfg(test)]

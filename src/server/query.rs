@@ -149,6 +149,10 @@ fn fail(error: &ReportError) -> Answer {
     match error {
         ReportError::Query(error) => refuse(error),
         ReportError::Store(error) => error.limit().map_or_else(auth::unavailable, too_heavy),
+        ReportError::Closing => answer::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "days of this range are being closed just now. Try again in some seconds",
+        ),
         ReportError::Shape => answer::error(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the report could not be made; the log of headcount says why",

@@ -53,4 +53,6 @@ mod closing;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod prober;
+#[cfg(test)]
 mod years;

@@ -84,13 +84,39 @@ pub(crate) fn joined_parameter(dimension: Dimension) -> String {
     }
 }
 
+/// Whether any value is hidden at all: a constant, so that rows of "(other)" are not looked for
+/// where there are none. Only for rows that do not change between two readings of one statement;
+/// `None` when it is not known.
+pub(crate) fn anything(query: &Query, shape: &Shape<'_>) -> Option<String> {
+    let hiding = shape.hiding?;
+    let hides_parts = !parts(query, shape).is_empty();
+    let own = |dimension: &&Dimension| hiding.covers(**dimension);
+    let covered: Vec<Dimension> = shape.dimensions.iter().filter(own).copied().collect();
+    let joins = |dimension: &Dimension| hiding.joined(*dimension).next().is_some();
+    // A visit can start in an hour of which no selected event is.
+    let unknown = |dimension: &Dimension| dimension.scope() == Scope::Hour || joins(dimension);
+    if hides_parts || covered.is_empty() || covered.iter().any(unknown) {
+        return None;
+    }
+    let some = covered.iter().map(|one| format!("{}.2 > 0", weighed(query, *one, hiding)));
+    Some(expression::any(&some.collect::<Vec<_>>()))
+}
+
 /// The values of `dimension` that enough visitors share, as a `SELECT` of their keys.
 fn released(query: &Query, dimension: Dimension, hiding: &Hiding) -> String {
+    format!("SELECT arrayJoin({}.1)", weighed(query, dimension, hiding))
+}
+
+/// The keys of the values of `dimension` that enough visitors share, and how many others there are.
+///
+/// A scalar: however often it stands in a statement, it is planned and run once.
+fn weighed(query: &Query, dimension: Dimension, hiding: &Hiding) -> String {
     let key = expression::key(dimension, "d0", query.period());
     let dimensions = [dimension];
     let shape = Shape::heads(&dimensions, hiding.basis() == Basis::Selected);
     format!(
-        "SELECT {key} AS released FROM ({}) GROUP BY released HAVING {HEADS} >= {{k:UInt64}}",
+        "(SELECT (groupArrayIf(released, enough), countIf(NOT enough)) FROM (SELECT {key} AS \
+         released, {HEADS} >= {{k:UInt64}} AS enough FROM ({}) GROUP BY released))",
         relation(query, &shape)
     )
 }

@@ -5,6 +5,7 @@
 
 mod expression;
 mod hidden;
+mod named;
 mod relation;
 mod rows;
 mod sets;
@@ -12,12 +13,11 @@ mod sets;
 use crate::model::Day;
 use crate::model::SiteId;
 use crate::report::query::Dimension;
-use crate::report::query::Filter;
 use crate::report::query::Key;
 use crate::report::query::Metric;
-use crate::report::query::Operator;
 use crate::report::query::Query;
 use crate::report::sql::relation::Shape;
+use crate::report::sql::relation::Wanted;
 use crate::report::sql::relation::relation;
 use crate::report::threshold::Basis;
 use crate::report::threshold::Hiding;
@@ -30,61 +30,26 @@ pub(crate) fn sets(query: &Query) -> Statement {
     Statement { sql: sets::sets(query), params: params(query, None, None) }
 }
 
-/// Rows of the number of a filter with several values, and how many of them fewer visitors than
-/// `k`, but some, reach.
+/// Filters of several values that name one which few visitors reach; see [`named::few`].
 pub(crate) fn named_values(query: &Query, k: u32) -> Option<Statement> {
-    let filters = query.asked.filters.iter().enumerate().filter(|(_, one)| one.values.len() > 1);
-    let parts: Vec<String> = filters
-        .flat_map(|(index, filter)| {
-            if filter.operator.positive() == Operator::Is && filter.case_sensitive {
-                vec![few_of_list(query, index, filter)]
-            } else {
-                let places = 0..filter.values.len();
-                places.map(|place| few_of_one(query, index, place, filter)).collect()
-            }
-        })
-        .collect();
-    (!parts.is_empty())
-        .then(|| Statement { sql: parts.join(" UNION ALL "), params: params(query, Some(k), None) })
-}
-
-/// Values of a list that few visitors reach, each counted by itself.
-fn few_of_list(query: &Query, index: usize, filter: &Filter) -> String {
-    let dimensions = [filter.dimension];
-    let positive = Filter { operator: Operator::Is, ..filter.clone() };
-    format!(
-        "SELECT toUInt64({index}), count() FROM (SELECT d0, {} AS heads FROM ({}) WHERE {} \
-         GROUP BY d0 HAVING heads > 0 AND heads < {{k:UInt64}})",
-        hidden::HEADS,
-        relation(query, &Shape::heads(&dimensions, false)),
-        expression::leaf(index, &positive, "d0")
-    )
-}
-
-/// Whether few visitors reach what one value matches.
-fn few_of_one(query: &Query, index: usize, place: usize, filter: &Filter) -> String {
-    let dimensions = [filter.dimension];
-    let shape = Shape { merged: true, ..Shape::heads(&dimensions, false) };
-    format!(
-        "SELECT toUInt64({index}), toUInt64(heads > 0 AND heads < {{k:UInt64}}) FROM (\
-         SELECT {} AS heads FROM ({}) WHERE {})",
-        hidden::HEADS,
-        relation(query, &shape),
-        expression::one_value(index, place, filter, "d0")
-    )
+    named::few(query).map(|sql| Statement { sql, params: params(query, Some(k), None) })
 }
 
 /// What "(other)" would hold: part (or an empty text), visitors who count for groups, events.
 pub(crate) fn other(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement {
     let filtered = pass.basis == Basis::Selected;
-    let shape = Shape { hiding: Some(hiding), ..Shape::heads(&pass.dimensions, filtered) };
+    let shape = Shape {
+        hiding: Some(hiding),
+        wanted: Wanted::Hidden,
+        ..Shape::heads(&pass.dimensions, filtered)
+    };
     let sql = format!(
         "SELECT {} AS part, {}, sum(e) FROM ({}) WHERE o = 1 GROUP BY part",
         part(query),
         hidden::HEADS,
         relation(query, &shape)
     );
-    Statement { sql, params: params(query, None, Some(hiding)) }
+    Statement { sql, params: pass_params(query, pass, hiding) }
 }
 
 /// The smallest shown value of each part: part (or an empty text), place of the dimension in the
@@ -95,7 +60,11 @@ pub(crate) fn smallest(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement
         .map(|(index, dimension)| {
             let dimensions = [dimension];
             let filtered = pass.basis == Basis::Selected;
-            let shape = Shape { hiding: Some(hiding), ..Shape::heads(&dimensions, filtered) };
+            let shape = Shape {
+                hiding: Some(hiding),
+                wanted: Wanted::Shown,
+                ..Shape::heads(&dimensions, filtered)
+            };
             let key = expression::key(dimension, "d0", query.period());
             format!(
                 "SELECT {} AS part, {index} AS place, {key} AS released, {} AS size FROM ({}) \
@@ -110,7 +79,7 @@ pub(crate) fn smallest(query: &Query, pass: &Pass, hiding: &Hiding) -> Statement
         "SELECT part, place, released FROM ({}) ORDER BY part, size, place, released LIMIT 1 BY part",
         parts.join(" UNION ALL ")
     );
-    Statement { sql, params: params(query, None, Some(hiding)) }
+    Statement { sql, params: pass_params(query, pass, hiding) }
 }
 
 /// The rows of the answer: `o`, the dimensions as text, the metrics, the number of all rows, the
@@ -144,8 +113,15 @@ pub(crate) fn results(query: &Query, hiding: &Hiding) -> Statement {
     } else {
         ("o", format!(" GROUP BY {}", groups.join(", ")))
     };
+    // Neither the number of rows nor the place of a page may tell of a part that is left out.
+    let told = if hiding.closed_days().is_empty() {
+        String::new()
+    } else {
+        let part = expression::part(query.period());
+        format!(" WHERE NOT has({{closed_days:Array(String)}}, toString({part}))")
+    };
     let sql = format!(
-        "SELECT {} FROM (SELECT {o}, {} FROM ({}){group_by}) ORDER BY {} \
+        "SELECT {} FROM (SELECT {o}, {} FROM ({}){told}{group_by}) ORDER BY {} \
          LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
         columns.join(", "),
         inner.join(", "),
@@ -153,6 +129,9 @@ pub(crate) fn results(query: &Query, hiding: &Hiding) -> Statement {
         order(query)
     );
     let mut params = params(query, None, Some(hiding));
+    if !hiding.closed_days().is_empty() {
+        params.push(("closed_days".to_owned(), Param::StrArray(hiding.closed_days().to_vec())));
+    }
     params.push(("limit".to_owned(), Param::U64(asked.limit)));
     params.push(("offset".to_owned(), Param::U64(asked.offset)));
     Statement { sql, params }
@@ -204,6 +183,16 @@ fn order(query: &Query) -> String {
     keys.join(", ")
 }
 
+/// The parameters of a pass: what looks at all visitors is the same whatever the filters are.
+fn pass_params(query: &Query, pass: &Pass, hiding: &Hiding) -> Vec<(String, Param)> {
+    if pass.basis == Basis::Selected {
+        return params(query, None, Some(hiding));
+    }
+    let mut unfiltered = query.clone();
+    unfiltered.asked.filters.clear();
+    params(&unfiltered, None, Some(hiding))
+}
+
 fn params(query: &Query, k: Option<u32>, hiding: Option<&Hiding>) -> Vec<(String, Param)> {
     let mut params = vec![
         ("site".to_owned(), Param::U64(u64::from(query.site.0))),
@@ -226,7 +215,7 @@ fn params(query: &Query, k: Option<u32>, hiding: Option<&Hiding>) -> Vec<(String
     if let Some(days) = hiding.open_days() {
         params.push(("open_days".to_owned(), Param::StrArray(days.to_vec())));
     }
-    for dimension in query.list_dimensions() {
+    for dimension in query.list_dimensions().into_iter().filter(|one| hiding.covers(*one)) {
         let joined: Vec<String> = hiding.joined(dimension).map(str::to_owned).collect();
         if !joined.is_empty() {
             params.push((hidden::joined_parameter(dimension), Param::StrArray(joined)));

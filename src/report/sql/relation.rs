@@ -34,10 +34,24 @@ pub(crate) struct Shape<'a> {
     pub(crate) visits: bool,
     /// Whether engaged time and scroll depth are.
     pub(crate) engagement: bool,
-    /// Whether values are merged afterwards, so that visitors may not be summed over them.
+    /// Whether values are merged afterwards, so that neither sums nor bits of a value may count
+    /// visitors.
     pub(crate) merged: bool,
     /// Which rows belong to "(other)".
     pub(crate) hiding: Option<&'a Hiding>,
+    /// Which of them are wanted.
+    pub(crate) wanted: Wanted,
+}
+
+/// Which rows of a relation are wanted; others may be there all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All.
+    All,
+    /// Those of "(other)".
+    Hidden,
+    /// The others.
+    Shown,
 }
 
 /// How rows of `hits` are told to be the first of their visit (visitor): the number of the pair of
@@ -48,7 +62,15 @@ pub(crate) struct Kind(pub(crate) u8);
 impl<'a> Shape<'a> {
     /// Visitors and events by `dimensions`, without visits.
     pub(crate) fn heads(dimensions: &'a [Dimension], filtered: bool) -> Self {
-        Self { dimensions, filtered, visits: false, engagement: false, merged: false, hiding: None }
+        Self {
+            dimensions,
+            filtered,
+            visits: false,
+            engagement: false,
+            merged: false,
+            hiding: None,
+            wanted: Wanted::All,
+        }
     }
 }
 
@@ -67,24 +89,31 @@ pub(crate) fn relation(query: &Query, shape: &Shape<'_>) -> String {
             ("detailed", !generations.detailed.is_empty())
         };
         if any {
-            branches.push(totals(query, shape, dim, from));
-            summed = hidden.is_some().then_some(from);
+            // Sums have no row of "(other)"; those are all in the rows of hits.
+            if shape.wanted != Wanted::Hidden {
+                branches.push(totals(query, shape, dim, from));
+            }
+            summed = (hidden.is_some() && shape.wanted != Wanted::Shown).then_some(from);
         }
         (gens, from_hits) = ("plain", !whole && !generations.plain.is_empty());
     }
     let closed = |gens: &str, only_hidden: bool| {
         let source = source::closed(&rows::columns(query, shape), gens, "1");
-        rows::select(query, shape, &Rows { source, only_hidden, kind: kind(query, shape) })
+        let kind = kind(query, shape);
+        rows::select(query, shape, &Rows { source, only_hidden, closed: true, kind })
     };
     if let Some(from) = summed {
         branches.push(closed(from, true));
     }
+    // Gathered rows are told to be hidden after they are gathered.
+    let only_hidden = shape.wanted == Wanted::Hidden && hidden.is_some() && !shape.visits;
     if from_hits {
-        branches.push(closed(gens, false));
+        branches.push(closed(gens, only_hidden));
     }
     if generations.has_open() || branches.is_empty() {
         let source = source::open(&rows::columns(query, shape));
-        branches.push(rows::select(query, shape, &Rows { source, only_hidden: false, kind: None }));
+        let rows = Rows { source, only_hidden, closed: false, kind: None };
+        branches.push(rows::select(query, shape, &rows));
     }
     branches.join(" UNION ALL ")
 }
@@ -143,7 +172,8 @@ fn totals(query: &Query, shape: &Shape<'_>, dim: &str, gens: &str) -> String {
 /// The bits that count visits, when all rows that agree in what they say belong to one row of the
 /// answer and pass the filters alike.
 pub(crate) fn kind(query: &Query, shape: &Shape<'_>) -> Option<Kind> {
-    if query.span.after.is_some() {
+    // Bits of a value cannot count visitors over several.
+    if query.span.after.is_some() || shape.merged {
         return None;
     }
     let mut fixed = Vec::new();

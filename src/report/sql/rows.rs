@@ -25,6 +25,8 @@ pub(crate) struct Rows {
     pub(crate) source: String,
     /// Only rows of "(other)".
     pub(crate) only_hidden: bool,
+    /// Rows of closed days, which stay as they are.
+    pub(crate) closed: bool,
     /// The bits that tell first rows; `None` where there are none, or they do not suffice.
     pub(crate) kind: Option<Kind>,
 }
@@ -65,6 +67,7 @@ pub(crate) fn columns(query: &Query, shape: &Shape<'_>) -> Columns {
 pub(crate) fn select(query: &Query, shape: &Shape<'_>, rows: &Rows) -> String {
     let mut conditions = vec![selected(query, shape)];
     if rows.only_hidden {
+        conditions.extend(hidden::anything(query, shape).filter(|_| rows.closed));
         conditions.push(hidden::of_row(query, shape).unwrap_or_default());
         conditions.retain(|condition| !condition.is_empty());
     }
@@ -87,7 +90,10 @@ pub(crate) fn select(query: &Query, shape: &Shape<'_>, rows: &Rows) -> String {
     if shape.engagement {
         list.push_str(ENGAGEMENT);
     }
-    let other = hidden::of_row(query, shape).unwrap_or_else(|| expression::NEVER.to_owned());
+    let other = match hidden::of_row(query, shape) {
+        Some(_) if rows.only_hidden => "1".to_owned(),
+        other => other.unwrap_or_else(|| expression::NEVER.to_owned()),
+    };
     list.push_str(&format!(", toUInt8({other}) AS o"));
     for (index, dimension) in shape.dimensions.iter().enumerate() {
         list.push_str(&format!(", {} AS d{index}", expression::value(*dimension)));

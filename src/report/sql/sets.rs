@@ -17,6 +17,9 @@ use crate::report::sql::relation::Shape;
 use crate::report::sql::relation::kind_of;
 use crate::report::sql::relation::relation;
 
+/// The visit as a bit of its visitor's day: half-hour gaps leave at most 50 in one.
+const VISIT: &str = "bitShiftLeft(toUInt64(1), visit)";
+
 /// One row a part: its first day, `selected`, `[alone…]`, `[left out…]`.
 ///
 /// *Alone* has, for each set of some but not all dimensions that the filters of one term use (of
@@ -33,51 +36,68 @@ pub(crate) fn sets(query: &Query) -> String {
     }
     let conjuncts = conjuncts(query);
     let names: Vec<String> = (0..conjuncts.len()).map(|index| format!("c{index}")).collect();
-    let mut flags = vec![flag("selected", &expression::all(&names))];
-    let mut left_out: Vec<String> =
-        ["selected = 0", "missed = 1", "idle = 1"].map(str::to_owned).into();
-    flags.push(flag("missed", &format!("NOT ({})", expression::all(&names))));
+    let mut flags = Flags::default();
+    let selected = flags.add(&expression::all(&names));
+    let missed = flags.add(&format!("NOT ({})", expression::all(&names)));
+    let mut left_out = vec![format!("NOT {selected}"), missed, "idle".to_owned()];
     let mut alone = Vec::new();
-    for (index, part) in weighed(query).iter().enumerate() {
+    for part in weighed(query) {
         let holds: Vec<String> = part.leaves.iter().map(|leaf| format!("m{leaf}")).collect();
-        flags.push(flag(&format!("alone{index}"), &expression::all(&holds)));
-        alone.push(format!("alone{index} = 1"));
+        let holds = expression::all(&holds);
+        let some = flags.add(&holds);
+        alone.push(some.clone());
         if part.excludes {
-            let fails = format!("NOT ({})", expression::all(&holds));
-            flags.push(flag(&format!("fails{index}"), &fails));
-            alone.push(format!("fails{index} = 1"));
+            alone.push(flags.add(&format!("NOT ({holds})")));
             // Those whom it leaves out altogether.
-            alone.push(format!("alone{index} = 0"));
+            alone.push(format!("NOT {some}"));
         }
     }
     for index in (0..names.len()).filter(|_| names.len() > 1) {
         let others = names.iter().enumerate().filter(|(other, _)| *other != index);
         let others = expression::all(&others.map(|(_, name)| name.clone()).collect::<Vec<_>>());
-        flags.push(flag(&format!("own{index}"), &format!("c{index}")));
-        flags.push(flag(&format!("not{index}"), &format!("NOT c{index}")));
-        flags.push(flag(&format!("others{index}"), &others));
-        flags.push(flag(&format!("taken{index}"), &format!("({others}) AND NOT c{index}")));
-        left_out.push(format!("own{index} = 0"));
-        left_out.push(format!("not{index} = 1"));
-        left_out.push(format!("others{index} = 1 AND selected = 0"));
-        left_out.push(format!("taken{index} = 1"));
+        left_out.push(format!("NOT {}", flags.add(&format!("c{index}"))));
+        left_out.push(flags.add(&format!("NOT c{index}")));
+        left_out.push(format!("{} AND NOT {selected}", flags.add(&others)));
+        left_out.push(flags.add(&format!("({others}) AND NOT c{index}")));
     }
-    let visitors: Vec<String> =
-        flags.iter().map(|(name, _)| format!("max({name}_v) AS {name}")).collect();
-    let visits: Vec<String> =
-        flags.iter().map(|(name, sql)| format!("{sql} AS {name}_v")).collect();
     let part = expression::part(query.period());
     format!(
-        "SELECT toString({part}) AS part, countIf(selected = 1), {}, {} FROM (\
-         SELECT day, visitor, {}, min(selected_v) = 0 AS idle FROM (\
-         SELECT day, visitor, visit, {} FROM ({}) GROUP BY day, visitor, visit) \
+        "SELECT toString({part}) AS part, countIf({selected}), {}, {} FROM (\
+         SELECT day, visitor, {}, \
+         groupBitOr({VISIT}) != groupBitOr(if({}, {VISIT}, 0)) AS idle FROM ({}) \
          GROUP BY day, visitor) GROUP BY part",
         counts(&alone),
         counts(&left_out),
-        visitors.join(", "),
-        visits.join(", "),
+        flags.words(),
+        expression::all(&names),
         events(query, &conjuncts)
     )
+}
+
+/// What holds of some event of a visitor, in the bits of a few numbers: an aggregate function for
+/// each flag would take longer to compile than to run.
+#[derive(Debug, Default)]
+struct Flags(Vec<String>);
+
+impl Flags {
+    /// Adds a condition on events; answers what says of a visitor whether it holds of one of them.
+    fn add(&mut self, condition: &str) -> String {
+        let place = self.0.iter().position(|one| one == condition).unwrap_or(self.0.len());
+        if place == self.0.len() {
+            self.0.push(condition.to_owned());
+        }
+        format!("bitTest(w{}, {})", place / 64, place % 64)
+    }
+
+    /// The numbers, as columns of a grouping by visitor.
+    fn words(&self) -> String {
+        let words = self.0.chunks(64).enumerate().map(|(word, flags)| {
+            let bits = flags.iter().enumerate();
+            let bits = bits.map(|(bit, flag)| format!("bitShiftLeft(toUInt64({flag}), {bit})"));
+            format!("groupBitOr({}) AS w{word}", bits.collect::<Vec<_>>().join(" + "))
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Without filters nobody is left out.
@@ -149,17 +169,13 @@ fn parts(dimensions: &[Dimension], whole: bool) -> Vec<Vec<Dimension>> {
     masks.map(part).collect()
 }
 
-fn flag(name: &str, condition: &str) -> (String, String) {
-    (name.to_owned(), format!("max({condition})"))
-}
-
+/// The number of visitors of each condition, as one array.
 fn counts(conditions: &[String]) -> String {
-    let counts: Vec<String> = conditions.iter().map(|one| format!("countIf({one})")).collect();
-    if counts.is_empty() {
-        "CAST([], 'Array(UInt64)')".to_owned()
-    } else {
-        format!("[{}]", counts.join(", "))
+    if conditions.is_empty() {
+        return "CAST([], 'Array(UInt64)')".to_owned();
     }
+    let each: Vec<String> = conditions.iter().map(|one| format!("toUInt64({one})")).collect();
+    format!("sumForEach([{}])", each.join(", "))
 }
 
 /// Events with `m0`, `m1`, … (does the filter hold) and `c0`, `c1`, … (does the condition hold).

@@ -80,8 +80,8 @@ impl Hiding {
         Self { closed_days: days, ..self }
     }
 
-    /// The days of a chart that are left out.
-    pub(super) fn closed_days(&self) -> &[String] {
+    /// The days, weeks or months that are left out.
+    pub(crate) fn closed_days(&self) -> &[String] {
         &self.closed_days
     }
 

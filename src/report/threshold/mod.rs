@@ -68,6 +68,8 @@ pub(crate) struct Sets {
     pub(crate) selected: u64,
     pub(crate) alone: Vec<u64>,
     pub(crate) left_out: Vec<u64>,
+    /// A filter of several values names one that few visitors of this day reach.
+    pub(crate) rare: bool,
 }
 
 /// What became of the sizes.
@@ -86,7 +88,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Guard {
     k: u32,
     is_list: bool,
-    by_period: bool,
+    /// Where the day, week or month stands among the dimensions.
+    period_at: Option<usize>,
     filtered_dimensions: usize,
 }
 
@@ -113,7 +116,7 @@ impl Guard {
         Self {
             k: k.max(1),
             is_list: !query.list_dimensions().is_empty(),
-            by_period: query.by_period(),
+            period_at: query.asked.dimensions.iter().position(|one| one.is_period()),
             filtered_dimensions: query.filtered_dimensions().len(),
         }
     }
@@ -150,9 +153,10 @@ impl Guard {
         if let Some(reason) = rare.filter(|_| self.filtered_dimensions > 1) {
             return Verdict::Withheld(reason, 0);
         }
+        let by_period = self.period_at.is_some();
+        let closed = days.iter().filter(|day| by_period && self.meets_small(day));
+        let closed = closed.map(|day| day.day.clone()).collect();
         if !self.is_list {
-            let closed = days.iter().filter(|day| self.by_period && self.meets_small(day));
-            let closed = closed.map(|day| day.day.clone()).collect();
             return Verdict::Rows(self.open(query).without_days(closed));
         }
         if range.selected == 0 {
@@ -162,8 +166,9 @@ impl Guard {
             return Verdict::Withheld(reason, range.selected);
         }
         let open = days.iter().filter(|day| !self.meets_small(day) && self.reason(day).is_none());
-        let open_days = self.by_period.then(|| open.map(|day| day.day.clone()).collect());
-        Verdict::Rows(Hiding::new(self.k, needing(query), query, open_days))
+        let open_days = by_period.then(|| open.map(|day| day.day.clone()).collect());
+        let hiding = Hiding::new(self.k, needing(query), query, open_days);
+        Verdict::Rows(hiding.without_days(closed))
     }
 
     /// Releases the rows that `sql::results` answered under `hiding`.
@@ -175,9 +180,9 @@ impl Guard {
         withheld_visitors: u64,
     ) -> Released<Answer> {
         let threshold = self.k;
-        // A chart by day has the day as its only dimension.
         let withheld_days = hiding.closed_days().to_vec();
-        rows.retain(|row| !row.dimensions.first().is_some_and(|day| withheld_days.contains(day)));
+        let day = |row: &Row| self.period_at.and_then(|at| row.dimensions.get(at).cloned());
+        rows.retain(|row| !day(row).is_some_and(|day| withheld_days.contains(&day)));
         let withheld = None;
         Released(Answer {
             rows,
@@ -209,11 +214,12 @@ impl Guard {
 
     /// Filters of several dimensions meet, and those of one alone select or exclude few visitors.
     fn meets_small(&self, sets: &Sets) -> bool {
-        self.filtered_dimensions > 1 && sets.alone.iter().any(|size| self.is_small(*size))
+        let small = sets.rare || sets.alone.iter().any(|size| self.is_small(*size));
+        self.filtered_dimensions > 1 && small
     }
 
     fn reason(&self, sets: &Sets) -> Option<Withheld> {
-        if sets.selected < u64::from(self.k) {
+        if sets.rare || sets.selected < u64::from(self.k) {
             return Some(Withheld::FewVisitors);
         }
         let few = sets.left_out.iter().any(|size| self.is_small(*size));
@@ -260,7 +266,7 @@ mod tests {
 
     fn sets(day: &str, selected: u64, alone: &[u64], left_out: &[u64]) -> Sets {
         let (alone, left_out) = (alone.to_vec(), left_out.to_vec());
-        Sets { day: day.to_owned(), selected, alone, left_out }
+        Sets { day: day.to_owned(), selected, alone, left_out, rare: false }
     }
 
     fn hiding(verdict: Verdict) -> Hiding {
@@ -340,6 +346,34 @@ mod tests {
             "filters": [["is", "visit:browser", ["Firefox"]]] }));
         assert!(filtered.covers(Dimension::Page));
         assert_eq!(filtered.basis(), Basis::All);
+    }
+
+    #[test]
+    fn a_list_leaves_out_the_days_of_which_nothing_may_be_said() {
+        let list = json!({ "dimensions": ["visit:os", "time:day"], "filters":
+            [["is", "visit:city", ["Vaduz"]], ["is", "visit:browser", ["Firefox"]]] });
+        let none = [9; 11];
+        let found =
+            hiding(judge(&list, &[sets("a", 1, &[1, 9], &none), sets("b", 30, &[30, 30], &none)]));
+        assert_eq!(found.closed_days(), ["a"]);
+        assert_eq!(found.open_days().unwrap(), ["b"]);
+        let row = |day: &str| Row {
+            other: day == "a",
+            dimensions: vec!["Linux".to_owned(), day.to_owned()],
+            metrics: vec![1],
+        };
+        let guard = Guard::new(5, &query(&list).unwrap());
+        let released = guard.release(&found, vec![row("a"), row("b")], 1, 0);
+        assert_eq!(released.get().rows, [row("b")]);
+
+        let rare = |day| Sets { rare: true, ..sets(day, 30, &[30, 30], &none) };
+        let found = hiding(judge(&list, &[rare("a"), sets("b", 30, &[30, 30], &none)]));
+        assert_eq!(found.closed_days(), ["a"]);
+        let one = json!({ "dimensions": ["visit:os", "time:day"],
+            "filters": [["is", "visit:city", ["Vaduz", "Rome"]]] });
+        let found = hiding(judge(&one, &[rare("a"), sets("b", 30, &[30], &none)]));
+        assert!(found.closed_days().is_empty());
+        assert_eq!(found.open_days().unwrap(), ["b"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 mod asleep;
 mod erased;
 mod late;
-mod raw;
+pub(crate) mod raw;
 mod recount;
 mod steps;
 

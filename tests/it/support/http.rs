@@ -78,6 +78,18 @@ impl Client {
         headers: Headers<'_>,
         body: &[u8],
     ) -> Answer {
+        self.try_send(method, path, headers, body)
+            .unwrap_or_else(|error| panic!("{method} {path} at {}: {error}", self.address))
+    }
+
+    /// [`Client::send`], if an answer comes in time.
+    pub(crate) fn try_send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: Headers<'_>,
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
@@ -89,7 +101,6 @@ impl Client {
         let mut bytes = request.into_bytes();
         bytes.extend_from_slice(body);
         self.try_raw(&bytes)
-            .unwrap_or_else(|error| panic!("{method} {path} at {}: {error}", self.address))
     }
 
     /// Sends these bytes as they are and reads one answer.

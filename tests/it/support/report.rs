@@ -21,11 +21,16 @@ impl Reports {
     }
 
     /// Sends a query as it is; `site_id` is added.
-    pub(crate) fn ask(&mut self, mut query: Value) -> Answer {
+    pub(crate) fn ask(&mut self, query: Value) -> Answer {
+        self.try_ask(query).unwrap_or_else(|error| panic!("a report: {error}"))
+    }
+
+    /// [`Reports::ask`], if an answer comes in time.
+    pub(crate) fn try_ask(&mut self, mut query: Value) -> std::io::Result<Answer> {
         query["site_id"] = json!(self.domain);
         let headers =
             [("Authorization", self.bearer.as_str()), ("Content-Type", "application/json")];
-        self.client.post("/api/v2/query", &headers, query.to_string().as_bytes())
+        self.client.try_send("POST", "/api/v2/query", &headers, query.to_string().as_bytes())
     }
 
     /// Rows of a query that must succeed.
