@@ -155,6 +155,7 @@ fn a_segment_stored_but_not_removed_before_a_kill_is_not_added_four_days_later()
     assert!(!sealed(&home).is_empty());
     let program = Program::start_in(home, options(NOON + 4 * DAY + HOUR));
     wait_until("the segment to be dropped", seconds(30), || sealed(program.home()).is_empty());
+    assert_eq!(program.metric("headcount_insert_rows_total"), 0, "it was inserted again");
     closings::close(&program);
     let door = Door::embedded(&program.home().data(), "read");
     assert_eq!(open_rows(&door, FIRST), "0", "it was inserted again");

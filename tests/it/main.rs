@@ -51,8 +51,6 @@ mod days;
 #[cfg(test)]
 mod closing;
 #[cfg(test)]
-mod backlog;
-#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod prober;

@@ -1,5 +1,6 @@
 //! Compares answers of the program with what they must be, and gathers every difference.
 
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,6 +14,8 @@ use crate::support::years::table::Table;
 
 /// Differences that are told in full.
 const TOLD: usize = 12;
+/// Held by every question while it is answered, and alone by one that is asked again.
+static TURN: RwLock<()> = RwLock::new(());
 
 /// What was found out.
 #[derive(Debug, Default)]
@@ -22,6 +25,8 @@ pub(crate) struct Found {
     pub(crate) rows: usize,
     pub(crate) withheld: usize,
     pub(crate) others: usize,
+    /// Questions that want more memory than a report may have.
+    pub(crate) refused: usize,
     pub(crate) faults: Vec<String>,
     /// How long the slowest answer took, and to what.
     pub(crate) slowest: (Duration, String),
@@ -34,20 +39,34 @@ impl Found {
         self.rows += other.rows;
         self.withheld += other.withheld;
         self.others += other.others;
+        self.refused += other.refused;
         self.faults.extend(other.faults);
         self.slowest = std::mem::take(&mut self.slowest).max(other.slowest);
     }
 
-    /// Sends a question and takes the time.
-    pub(crate) fn ask(&mut self, reports: &mut Reports, body: &Value) -> Answer {
+    /// Sends a question and takes the time; no answer when it wants too much memory even while no
+    /// other is being answered.
+    pub(crate) fn ask(&mut self, reports: &mut Reports, body: &Value) -> Option<Answer> {
+        let wants_too_much =
+            |answer: &Answer| answer.status == 422 && answer.json()["limit"] == "memory";
         self.questions += 1;
         let begun = Instant::now();
-        let answer = reports.ask(body.clone());
+        let turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
+        let mut answer = reports.ask(body.clone());
+        drop(turn);
+        if wants_too_much(&answer) {
+            let _alone = TURN.write().unwrap_or_else(PoisonError::into_inner);
+            answer = reports.ask(body.clone());
+        }
         let took = begun.elapsed();
         if took > self.slowest.0 {
             self.slowest = (took, body.to_string());
         }
-        answer
+        if wants_too_much(&answer) {
+            self.refused += 1;
+            return None;
+        }
+        Some(answer)
     }
 
     /// Tells the differences, the first ones in full.
@@ -65,7 +84,7 @@ impl Found {
 pub(crate) fn equal(reports: &mut Reports, table: &Table, asked: &Question, found: &mut Found) {
     let all = answer::all(table, asked);
     let body = asked.json();
-    let answer = found.ask(reports, &body);
+    let Some(answer) = found.ask(reports, &body) else { return };
     if answer.status != 200 {
         found.faults.push(format!("{body}\n  {} {}", answer.status, answer.text()));
         return;

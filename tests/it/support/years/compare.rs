@@ -45,7 +45,7 @@ pub(crate) fn beside(
     let (all, others) = (answer::all(table, asked), answer::all(table, &other));
     let rows = answer::paged(asked, &all);
     let wanted: Vec<Value> = rows.iter().map(|row| compared(asked, &other, row, &others)).collect();
-    let answer = found.ask(reports, &body);
+    let Some(answer) = found.ask(reports, &body) else { return };
     if answer.status != 200 {
         found.faults.push(format!("{body}\n  {} {}", answer.status, answer.text()));
         return;

@@ -28,7 +28,7 @@ const PROTECTED: [&str; 6] = [
 /// Asks `asked`, which is about all rows, and judges the answer.
 pub(crate) fn judge(reports: &mut Reports, table: &Table, asked: &Question, found: &mut Found) {
     let body = asked.json();
-    let answer = found.ask(reports, &body);
+    let Some(answer) = found.ask(reports, &body) else { return };
     let fault = if answer.status == 200 {
         Judge { table, asked, said: answer.json() }.fault(found)
     } else {
