@@ -24,7 +24,8 @@ use crate::report::sql::relation::relation;
 /// *Alone* has, for each set of some but not all dimensions that the filters of one term use (of
 /// all of them, when there are several terms), visitors with an event for which the filters of
 /// those dimensions hold and, for one dimension with a negative filter, with an event for which they
-/// do not, and without any for which they do: an answer must not say more of few visitors whom some of the filters pick out already.
+/// do not, and without any for which they do: an answer must not say more of few visitors whom some
+/// of the filters pick out already.
 /// *Left out* has visitors without a selected event, with an event that is not selected, with a
 /// visit without a selected event; and, of several conditions that must all hold, for each one
 /// visitors with an event (without any event) for which it holds alone, and visitors whom it takes
@@ -189,7 +190,8 @@ fn visitors(query: &Query, conjuncts: &[Condition], flags: &Flags) -> String {
     branches.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
-/// Events with `visit`, `m0`, `m1`, … (does the filter hold) and `c0`, `c1`, … (does the condition hold).
+/// Events with `visit` (any column, by its expression), `m0`, `m1`, … (does the filter hold) and
+/// `c0`, `c1`, … (does the condition hold).
 fn events(query: &Query, conjuncts: &[Condition], source: &str, visit: &str) -> String {
     let after = if query.span.after.is_some() { "second > {after:UInt32}" } else { "1" };
     let mut list = String::new();
