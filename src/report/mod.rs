@@ -58,8 +58,8 @@
 //! - Filters on two or more dimensions are a combination: when those on some of the dimensions
 //!   alone select 1 to `k` − 1 visitors, or those on one leave so few out by a negation or name a
 //!   value that so few reach, nothing is answered, totals neither, whatever the others say. With
-//!   "or", each of the alternatives is weighed so, and as a whole. A chart or a
-//!   list by parts leaves out the parts for which this holds.
+//!   "or", each of the alternatives is weighed so, and as a whole. A chart or a list by parts leaves
+//!   out the parts for which this holds.
 //! - Region, city, properties, `utm_term`, `utm_content`, language, screen, and all dimensions of a
 //!   list of two or more (parts left out), show a value only when at least `k` selected visitors
 //!   have it. A list of one unprotected dimension, when filters use another dimension, shows a value

@@ -4,6 +4,7 @@
 //! parameter. No statement reads the clock and none carries settings.
 
 mod expression;
+mod flags;
 mod hidden;
 mod named;
 mod relation;

@@ -211,7 +211,7 @@ pub(crate) fn kind_of(fixed: &[Dimension]) -> Option<Kind> {
 }
 
 /// Dimensions of events that a filter holds at one stored value.
-fn pinned(query: &Query) -> impl Iterator<Item = Dimension> {
+pub(crate) fn pinned(query: &Query) -> impl Iterator<Item = Dimension> {
     let must_hold: &[Condition] = match &query.asked.condition {
         Condition::All(list) => list,
         one => std::slice::from_ref(one),

@@ -11,21 +11,21 @@ use crate::report::source;
 use crate::report::source::Column;
 use crate::report::source::Columns;
 use crate::report::sql::expression;
+use crate::report::sql::flags::Flags;
 use crate::report::sql::hidden;
 use crate::report::sql::relation::Kind;
 use crate::report::sql::relation::Shape;
 use crate::report::sql::relation::kind_of;
+use crate::report::sql::relation::pinned;
 use crate::report::sql::relation::relation;
-
-/// The visit as a bit of its visitor's day: half-hour gaps leave at most 50 in one.
-const VISIT: &str = "bitShiftLeft(toUInt64(1), visit)";
 
 /// One row a part: its first day, `selected`, `[alone…]`, `[left out…]`.
 ///
 /// *Alone* has, for each set of some but not all dimensions that the filters of one term use (of
 /// all of them, when there are several terms), visitors with an event for which the filters of
 /// those dimensions hold and, for one dimension with a negative filter, with an event for which they
-/// do not, and without any for which they do: an answer must not say more of few visitors whom some of the filters pick out already.
+/// do not, and without any for which they do: an answer must not say more of few visitors whom some
+/// of the filters pick out already.
 /// *Left out* has visitors without a selected event, with an event that is not selected, with a
 /// visit without a selected event; and, of several conditions that must all hold, for each one
 /// visitors with an event (without any event) for which it holds alone, and visitors whom it takes
@@ -63,41 +63,11 @@ pub(crate) fn sets(query: &Query) -> String {
     let part = expression::part(query.period());
     format!(
         "SELECT toString({part}) AS part, countIf({selected}), {}, {} FROM (\
-         SELECT day, visitor, {}, \
-         groupBitOr({VISIT}) != groupBitOr(if({}, {VISIT}, 0)) AS idle FROM ({}) \
-         GROUP BY day, visitor) GROUP BY part",
+         {}) GROUP BY part",
         counts(&alone),
         counts(&left_out),
-        flags.words(),
-        expression::all(&names),
-        events(query, &conjuncts)
+        visitors(query, &conjuncts, &flags)
     )
-}
-
-/// What holds of some event of a visitor, in the bits of a few numbers: an aggregate function for
-/// each flag would take longer to compile than to run.
-#[derive(Debug, Default)]
-struct Flags(Vec<String>);
-
-impl Flags {
-    /// Adds a condition on events; answers what says of a visitor whether it holds of one of them.
-    fn add(&mut self, condition: &str) -> String {
-        let place = self.0.iter().position(|one| one == condition).unwrap_or(self.0.len());
-        if place == self.0.len() {
-            self.0.push(condition.to_owned());
-        }
-        format!("bitTest(w{}, {})", place / 64, place % 64)
-    }
-
-    /// The numbers, as columns of a grouping by visitor.
-    fn words(&self) -> String {
-        let words = self.0.chunks(64).enumerate().map(|(word, flags)| {
-            let bits = flags.iter().enumerate();
-            let bits = bits.map(|(bit, flag)| format!("bitShiftLeft(toUInt64({flag}), {bit})"));
-            format!("groupBitOr({}) AS w{word}", bits.collect::<Vec<_>>().join(" + "))
-        });
-        words.collect::<Vec<_>>().join(", ")
-    }
 }
 
 /// Without filters nobody is left out.
@@ -178,20 +148,52 @@ fn counts(conditions: &[String]) -> String {
     format!("sumForEach([{}])", each.join(", "))
 }
 
-/// Events with `m0`, `m1`, … (does the filter hold) and `c0`, `c1`, … (does the condition hold).
-fn events(query: &Query, conjuncts: &[Condition]) -> String {
+/// One row a visitor of a day, with the flags. Closed and open days share no visitor.
+fn visitors(query: &Query, conjuncts: &[Condition], flags: &Flags) -> String {
     let mut columns = Columns::default();
     // Visits are told apart: one of them may be left out alone.
     columns.add(Column::StartHour);
     for filter in &query.asked.filters {
         columns.add_dimension(filter.dimension);
     }
-    let after = if query.span.after.is_some() {
+    if query.span.after.is_some() {
         columns.add(Column::Second);
-        "second > {after:UInt32}"
-    } else {
-        "1"
+    }
+    let of_events = flags.of_events();
+    let gathered = |events: &str| {
+        format!(
+            "SELECT day, visitor, toUInt8(1) AS visits, {} FROM (SELECT day, visitor, visit, {} FROM (\
+             SELECT day, visitor, visit, {of_events} FROM ({events})) GROUP BY day, visitor, visit)",
+            flags.names(),
+            flags.of_visits()
+        )
     };
+    let mut branches = Vec::new();
+    let generations = &query.generations;
+    if generations.has_closed() {
+        let (rows, are_visits) = distinct(query);
+        let source = source::closed(&columns, "gens", &rows);
+        branches.push(if are_visits {
+            let events = events(query, conjuncts, &source, "toUInt8(bitTest(first, 0)) AS visits");
+            format!("SELECT day, visitor, visits, {of_events} FROM ({events})")
+        } else {
+            gathered(&events(query, conjuncts, &source, "visit"))
+        });
+    }
+    if generations.has_open() || branches.is_empty() {
+        branches.push(gathered(&events(query, conjuncts, &source::open(&columns), "visit")));
+    }
+    let of_visitors = flags.of_visitors();
+    let branches = branches.iter().map(|rows| {
+        format!("SELECT day, visitor, {of_visitors} FROM ({rows}) GROUP BY day, visitor")
+    });
+    branches.collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// Events with `visit` (any column, by its expression), `m0`, `m1`, … (does the filter hold) and
+/// `c0`, `c1`, … (does the condition hold).
+fn events(query: &Query, conjuncts: &[Condition], source: &str, visit: &str) -> String {
+    let after = if query.span.after.is_some() { "second > {after:UInt32}" } else { "1" };
     let mut list = String::new();
     for (index, filter) in query.asked.filters.iter().enumerate() {
         let holds = expression::leaf(index, filter, &expression::stored(filter.dimension));
@@ -200,31 +202,25 @@ fn events(query: &Query, conjuncts: &[Condition]) -> String {
     for (index, conjunct) in conjuncts.iter().enumerate() {
         list.push_str(&format!(", ({}) AS c{index}", named(conjunct)));
     }
-    let mut sources = Vec::new();
-    let generations = &query.generations;
-    if generations.has_closed() {
-        sources.push(source::closed(&columns, "gens", &distinct(query)));
-    }
-    if generations.has_open() || sources.is_empty() {
-        sources.push(source::open(&columns));
-    }
-    let branches = sources.iter().map(|source| {
-        format!(
-            "SELECT day, visitor, visit{list} FROM ({source}) \
-             WHERE visitor != 0 AND by_key = 0 AND {after}"
-        )
-    });
-    branches.collect::<Vec<_>>().join(" UNION ALL ")
+    format!(
+        "SELECT day, visitor, {visit}{list} FROM ({source}) \
+         WHERE visitor != 0 AND by_key = 0 AND {after}"
+    )
 }
 
 /// One row of `hits` is enough of those that the filters cannot tell apart within a visit; the bits
-/// prefer events that were not sent with a key alone.
-fn distinct(query: &Query) -> String {
+/// prefer events that were not sent with a key alone. With it: whether at most one of these rows of
+/// a visit can be selected. The first row of a visit is always among them.
+fn distinct(query: &Query) -> (String, bool) {
     let own = query.asked.filters.iter().map(|filter| filter.dimension);
     let own: Vec<Dimension> = own.filter(|dimension| !dimension.is_of_visits()).collect();
+    let held: Vec<Dimension> = pinned(query).collect();
     match kind_of(&own) {
-        Some(Kind(kind)) if query.span.after.is_none() => format!("bitTest(first, {})", 2 * kind),
-        _ => "1".to_owned(),
+        Some(Kind(kind)) if query.span.after.is_none() => {
+            let one = own.iter().all(|dimension| held.contains(dimension));
+            (format!("bitTest(first, {})", 2 * kind), one)
+        }
+        _ => ("1".to_owned(), false),
     }
 }
 
