@@ -156,7 +156,11 @@ fn erased_days_are_out_of_reports_at_once_and_off_the_disk_when_it_was_said() {
     let done = erase(&["--yes", "--json"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     let said: Value = serde_json::from_str(&done.stdout).expect("JSON");
-    assert_eq!(said["rows"], json!({"open_events": 1, "hits": 2, "totals": 2, "outcomes": 0}));
+    assert_eq!(
+        said["rows"],
+        json!({"open_events": 1, "hits": 2, "totals": 2, "outcomes": 0,
+        "kept_back": 0, "vitals": 0, "script_errors": 0})
+    );
     assert!(done.stderr.contains("5 rows are deleted; their bytes are gone from disk by"));
     assert!(done.stderr.contains("count as new"), "{}", done.stderr);
     assert_eq!(rows_of(&program, "open_events", 1), "");
@@ -208,7 +212,11 @@ fn nothing_of_a_removed_site_is_left_on_the_disk() {
     let done = program.run(&["site", "remove", "plantedname5h2.example", "--yes", "--json"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     let said: Value = serde_json::from_str(&done.stdout).expect("JSON");
-    assert_eq!(said["rows"], json!({"open_events": 1, "hits": 1, "totals": 1, "outcomes": 0}));
+    assert_eq!(
+        said["rows"],
+        json!({"open_events": 1, "hits": 1, "totals": 1, "outcomes": 0,
+        "kept_back": 0, "vitals": 0, "script_errors": 0})
+    );
     assert!(done.stderr.contains("gone from disk by"), "{}", done.stderr);
     wait_gone(&program, "plantedname5h2", NOON, promised(&said, NOON));
     assert_planted(&program, "plantedstays6j9n", 2);
