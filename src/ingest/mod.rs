@@ -38,7 +38,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::model::{Event, LocalMoment, Outcome, Site};
+use crate::model::{Event, LocalMoment, Outcome, Refusal, Site};
 
 pub use address::ClientAddr;
 pub use agent::{Agent, Agents};
@@ -111,7 +111,7 @@ pub fn process(
     moment: &LocalMoment,
     now: u32,
     cx: &Context<'_>,
-) -> Result<Event, Outcome> {
+) -> Result<Event, Refusal> {
     admit(payload, site)?;
     let prepared = prepare(facts, payload, cx)?;
     event(&prepared, payload, site, key, moment, now)
@@ -121,12 +121,16 @@ pub fn process(
 ///
 /// # Errors
 /// [`Outcome::OptedOut`] or [`Outcome::Excluded`].
-pub fn admit(payload: &Payload, site: &Site) -> Result<(), Outcome> {
+pub fn admit(payload: &Payload, site: &Site) -> Result<(), Refusal> {
     if payload.opted_out() {
-        return Err(Outcome::OptedOut);
+        return Err(Outcome::OptedOut.into());
     }
     let is_admitted = payload.page.as_ref().is_none_or(|page| site.admits(&page.hostname));
-    if is_admitted || payload.page_may_be_mail { Ok(()) } else { Err(Outcome::Excluded) }
+    if is_admitted || payload.page_may_be_mail {
+        Ok(())
+    } else {
+        Err(Refusal::excluded("hostname"))
+    }
 }
 
 /// The steps that are the same for every site: signals, bots, address, location, agent, source.
@@ -139,14 +143,17 @@ pub fn prepare(
     facts: &Facts<'_>,
     payload: &Payload,
     cx: &Context<'_>,
-) -> Result<Prepared, Outcome> {
+) -> Result<Prepared, Refusal> {
     let headers = facts.headers;
     if opted_out(headers) || payload.opted_out() {
-        return Err(Outcome::OptedOut);
+        return Err(Outcome::OptedOut.into());
     }
     let is_mail_reader = payload.page.is_none() && bots::is_mail_reader(headers.user_agent);
-    if signals::is_ahead_of_time(headers) || (bots::is_bot(headers.user_agent) && !is_mail_reader) {
-        return Err(Outcome::Bot);
+    if signals::is_ahead_of_time(headers) {
+        return Err(Refusal::bot("ahead_of_time"));
+    }
+    if bots::is_bot(headers.user_agent) && !is_mail_reader {
+        return Err(Refusal::bot("other"));
     }
     let user_agent = headers.user_agent.unwrap_or_default();
     let resolved = address::resolve(facts.peer, headers, cx.trusted);
@@ -182,7 +189,7 @@ pub fn event(
     key: Option<&[u8; 32]>,
     moment: &LocalMoment,
     now: u32,
-) -> Result<Event, Outcome> {
+) -> Result<Event, Refusal> {
     admit(payload, site)?;
     let page = payload.page.as_ref().filter(|page| site.admits(&page.hostname));
     let (hostname, path) = page.map_or(("", ""), |page| (&page.hostname, &page.path));
@@ -230,6 +237,8 @@ pub fn event(
         device: agent.device.to_owned(),
         language: prepared.language.clone(),
         screen: payload.screen.to_owned(),
+        click_id: String::new(),
+        score: 0,
         engaged_ms: payload.engaged_ms,
         scroll: payload.scroll,
         props: properties(payload, path),

@@ -46,6 +46,7 @@ fn run_with(
     let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap() };
     let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
     process(&facts, payload, site, key, &day::locate(NOW, &site.zone), NOW, &cx)
+        .map_err(|refusal| refusal.outcome)
 }
 
 fn payload(body: &str) -> Payload {
@@ -91,6 +92,8 @@ fn a_page_view_becomes_an_event() {
         device: "Desktop".into(),
         language: "de".into(),
         screen: String::new(),
+        click_id: String::new(),
+        score: event.score,
         engaged_ms: 0,
         scroll: SCROLL_NONE,
         props: vec![],
