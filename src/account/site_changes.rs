@@ -102,6 +102,7 @@ impl Accounts {
         let removed = SiteRow {
             domain: String::new(),
             hostnames: Vec::new(),
+            rules: String::new(),
             removed: 1,
             changed: now,
             version: row.version + 1,
@@ -189,6 +190,7 @@ impl Accounts {
             domain,
             timezone,
             hostnames: Vec::new(),
+            rules: String::new(),
             threshold: 0,
             retention_months: 0,
             created: now,

@@ -21,7 +21,7 @@ use crate::app::database::Database;
 use crate::app::fatal::{CONFIG, FAILED, Fatal, TAKEN};
 use crate::app::hold::Hold;
 use crate::app::operator::Serving;
-use crate::app::{geo_file, heartbeat, lock, panic_hook, prepare, retention, tasks};
+use crate::app::{check_rules, geo_file, heartbeat, lock, panic_hook, prepare, retention, tasks};
 use crate::config::{self, Config};
 use crate::ingest::{self, Agents};
 use crate::keys::{self, Keys, KeysConfig};
@@ -139,7 +139,8 @@ async fn open(
     let database = Database::open(config, Arc::clone(metrics)).await?;
     let database = Arc::new(database);
     let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
-    let accounts = Accounts::new(Arc::clone(&sites)).map_err(|error| Fatal::new(FAILED, error))?;
+    let accounts = Accounts::new(Arc::clone(&sites), check_rules)
+        .map_err(|error| Fatal::new(FAILED, error))?;
     let accounts = accounts.keeping(config.retention_months);
     let state = Arc::new(State::new(Parts {
         settings: settings(config),

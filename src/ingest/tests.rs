@@ -1,11 +1,11 @@
 //! The pipeline as a whole: what is counted, how, and what never comes out.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{SCROLL_NONE, SiteId, day};
+use crate::model::{Event, KeptBack, PathRule, Rules, SCROLL_NONE, SiteId, day};
 
 const NOW: u32 = 1_795_000_000;
 const KEY: [u8; 32] = [9; 32];
@@ -20,6 +20,7 @@ fn site(domain: &str, hostnames: &[&str]) -> Site {
         timezone: "UTC".to_owned(),
         zone: day::zone("UTC").unwrap(),
         hostnames: hostnames.iter().map(|&host| host.to_owned()).collect(),
+        rules: Arc::default(),
         threshold: None,
         created: 0,
     }
@@ -45,8 +46,18 @@ fn run_with(
 ) -> Result<Event, Outcome> {
     let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap() };
     let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
-    process(&facts, payload, site, key, &day::locate(NOW, &site.zone), NOW, &cx)
-        .map_err(|refusal| refusal.outcome)
+    let rules = SiteRules::new(&site.rules);
+    let moment = &day::locate(NOW, &site.zone);
+    let target = Target { site, rules: &rules, key, moment, now: NOW };
+    let reduced = process(&facts, payload, &target, &cx).map_err(|refusal| refusal.outcome)?;
+    Ok(event_of(reduced))
+}
+
+fn event_of(reduced: Reduced) -> Event {
+    match reduced.row {
+        Row::Event(event) => *event,
+        other => panic!("no event: {other:?}"),
+    }
 }
 
 fn payload(body: &str) -> Payload {
@@ -165,7 +176,11 @@ fn each_site_of_an_event_has_its_own_token() {
     let cx = Context { geo: &Geo::default(), agents: &AGENTS, trusted: &[] };
     let prepared = prepare(&facts, &payload, &cx).unwrap_or_else(|outcome| panic!("{outcome:?}"));
     let moment = day::locate(NOW, &day::zone("UTC").unwrap());
-    let at = |site: &Site, key| event(&prepared, &payload, site, Some(key), &moment, NOW).unwrap();
+    let rules = SiteRules::default();
+    let at = |site: &Site, key| {
+        let target = Target { site, rules: &rules, key: Some(key), moment: &moment, now: NOW };
+        event_of(reduce(&prepared, &payload, &target).unwrap())
+    };
     let first = at(&site("a.example", &[]), &[1; 32]);
     let second = at(&site("b.example", &["a.example", "b.example"]), &[2; 32]);
     assert_ne!(first.visitor, second.visitor);
@@ -229,9 +244,11 @@ fn nothing_that_identifies_comes_out() {
     let facts = Facts { headers: &headers, peer: "203.0.113.88".parse().unwrap() };
     let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
     let site = site("example.com", &[]);
-    let moment = day::locate(NOW, &site.zone);
-    let event = process(&facts, &payload(body), &site, Some(&KEY), &moment, NOW, &cx).unwrap();
-    let text = format!("{event:?}");
+    let (moment, rules) = (&day::locate(NOW, &site.zone), &SiteRules::default());
+    let target = Target { site: &site, rules, key: Some(&KEY), moment, now: NOW };
+    let reduced = process(&facts, &payload(body), &target, &cx).unwrap();
+    let text = format!("{reduced:?}");
+    let event = event_of(reduced);
     for canary in ["canary", "203.0.113", "jane", "4815162342", "31415", "x86_64", "gclid"] {
         let found = text.replace("Canary", "").contains(canary);
         assert!(!found, "{canary} in {text}");
@@ -329,3 +346,97 @@ assert_lacks!(Identity: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Payload: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Prepared: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Agents: std::fmt::Debug, Clone);
+
+/// What the rules of a site make of an event.
+fn by_rules(rules: &Rules, peer: &str, body: &str) -> Result<Reduced, Refusal> {
+    let headers = headers();
+    let facts = Facts { headers: &headers, peer: peer.parse().unwrap() };
+    let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
+    let (site, rules) = (site("example.com", &[]), SiteRules::new(rules));
+    let moment = &day::locate(NOW, &site.zone);
+    let target = Target { site: &site, rules: &rules, key: Some(&KEY), moment, now: NOW };
+    process(&facts, &payload(body), &target, &cx)
+}
+
+fn at_path(path: &str) -> String {
+    format!(r#"{{"n":"pageview","d":"example.com","u":"https://example.com{path}"}}"#)
+}
+
+#[test]
+fn rules_leave_out_paths_networks_and_countries_each_for_its_reason() {
+    let rules = Rules {
+        excluded_paths: vec!["/admin/**".into()],
+        excluded_networks: vec!["8.8.4.0/24".into(), "2001:4860:4860::8888".into()],
+        excluded_countries: vec!["AU".into()],
+        ..Rules::default()
+    };
+    for (peer, path, reason) in [
+        ("8.8.8.8", "/", None),
+        ("8.8.8.8", "/admin/users", Some("path")),
+        ("8.8.4.4", "/", Some("network")),
+        ("::ffff:8.8.4.4", "/", Some("network")),
+        ("2001:4860:4860::8888", "/", Some("network")),
+        ("2001:4860:4860::8844", "/", None),
+        ("1.1.1.1", "/", Some("country")),
+    ] {
+        let found = by_rules(&rules, peer, &at_path(path)).err();
+        assert_eq!(found, reason.map(Refusal::excluded), "{peer} {path}");
+    }
+    let elsewhere = at_path("/").replace("//example.com", "//other.example");
+    assert_eq!(by_rules(&rules, "8.8.8.8", &elsewhere), Err(Refusal::excluded("hostname")));
+}
+
+#[test]
+fn rules_say_what_of_an_address_is_kept() {
+    let rules = Rules {
+        query_params: vec!["id".into()],
+        path_rules: vec![PathRule { from: "/user/*".into(), to: "/user/:name".into() }],
+        ..Rules::default()
+    };
+    let kept = |path: &str| event_of(by_rules(&rules, "8.8.8.8", &at_path(path)).unwrap()).path;
+    assert_eq!(kept("/user/jane?id=7&token=secret"), "/user/:name?id=7");
+    assert_eq!(kept("/list?id=jane%40mail.example"), "/list?id=:email");
+    assert_eq!(kept("/list?token=secret"), "/list");
+}
+
+#[test]
+fn undeclared_properties_are_kept_back_by_name() {
+    let rules = Rules { properties: vec!["plan".into(), "user".into()], ..Rules::default() };
+    let body = at_path("/").replace(
+        '{',
+        r#"{"p":{"plan":"pro","user":"1234567","colour":"red","mail":"a@b.example","url":"/x"},"#,
+    );
+    let reduced = by_rules(&rules, "8.8.8.8", &body).unwrap();
+    assert_eq!(
+        reduced.kept_back,
+        [
+            (KeptBack::Property, "mail".to_owned()),
+            (KeptBack::Value, "user".to_owned()),
+            (KeptBack::Property, "colour".to_owned()),
+        ]
+    );
+    let props = event_of(reduced).props;
+    let expected = [("plan", "pro"), ("url", "/x")];
+    assert_eq!(props, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn what_a_page_reports_of_itself_has_no_token() {
+    let body = at_path("/user/12345678")
+        .replace("pageview", WEB_VITALS)
+        .replace('{', r#"{"v":{"lcp":1234,"cls":0.1},"#);
+    let reduced = by_rules(&Rules::default(), "8.8.8.8", &body).unwrap();
+    let Row::Vitals(vitals) = reduced.row else { panic!("{:?}", reduced.row) };
+    assert_eq!(vitals.len(), 2);
+    assert_eq!((vitals[0].path.as_str(), vitals[0].country.as_str()), ("/user/:number", "US"));
+    let body = at_path("/a").replace("pageview", SCRIPT_ERROR).replace('{', r#"{"t":"at 'x' 12","#);
+    let reduced = by_rules(&Rules::default(), "8.8.8.8", &body).unwrap();
+    let Row::ScriptError(error) = reduced.row else { panic!("{:?}", reduced.row) };
+    assert_eq!((error.template.as_str(), error.browser.as_str()), ("at '' 0", "Chrome"));
+    for nothing in [
+        r#"{"n":"web_vitals","u":"https://e.example/"}"#,
+        r#"{"n":"js_error","u":"https://e.example/"}"#,
+    ] {
+        assert!(parse_event(nothing.as_bytes()).is_err());
+    }
+}

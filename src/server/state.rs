@@ -7,7 +7,8 @@ use ipnet::IpNet;
 
 use crate::account::Accounts;
 use crate::account::sites::Sites;
-use crate::ingest::{Agents, Context, Geo, Headers, Identity, address};
+use crate::ingest::caps::Caps;
+use crate::ingest::{Agents, Context, Geo, Headers, Identity, Rulebook, address};
 use crate::keys::Keys;
 use crate::report::cache::Cache;
 use crate::server::origin::PublicOrigin;
@@ -63,6 +64,10 @@ pub struct State {
     pub store: Store,
     /// Counts of what was not counted.
     pub outcomes: OutcomeCounts,
+    /// The rules of sites, ready for events.
+    pub rules: Rulebook,
+    /// How many different values sites had today.
+    pub caps: Caps,
     /// Who may make reports now.
     pub report_turns: Turns,
     /// Reports that were made before.
@@ -117,6 +122,8 @@ impl State {
             accounts: parts.accounts,
             store: parts.store,
             outcomes: OutcomeCounts::default(),
+            rules: Rulebook::default(),
+            caps: Caps::default(),
             origin: PublicOrigin::default(),
             listening: PublicOrigin::default(),
             limiter_key: parts.limiter_key,
