@@ -21,6 +21,7 @@ use crate::ingest::{
 use crate::model::{LocalMoment, Outcome, Refusal, Site, day, now};
 use crate::server::answer::{self, Answer};
 use crate::server::limit::{self, BodyError};
+use crate::server::norms;
 use crate::server::panic::CatchPanic;
 use crate::server::state::State;
 use crate::spool::{AppendError, Record};
@@ -40,11 +41,13 @@ struct Verdict {
     invalid: Option<PayloadError>,
     /// A part of the body was not read.
     ends_connection: bool,
+    /// The site, when there is one only and it is known.
+    site: Option<String>,
 }
 
 impl Verdict {
     fn one(outcome: Outcome) -> Self {
-        Self { outcomes: vec![outcome], invalid: None, ends_connection: false }
+        Self { outcomes: vec![outcome], invalid: None, ends_connection: false, site: None }
     }
 
     /// The first outcome that is not `accepted`, else `accepted`.
@@ -83,6 +86,7 @@ pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
             .headers_mut()
             .insert(HeaderName::from_static("x-plausible-dropped"), HeaderValue::from(dropped));
     }
+    norms::add_status(&mut answer, verdict.site.as_deref());
     if status == StatusCode::ACCEPTED {
         answer::for_outcome(answer, verdict.named())
     } else {
@@ -107,6 +111,7 @@ pub async fn pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> 
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("cross-origin"),
     );
+    norms::add_status(&mut answer, verdict.site.as_deref());
     answer::for_outcome(answer, verdict.named())
 }
 
@@ -257,7 +262,12 @@ async fn judge(
             state.outcomes.add(site, day, refused.into());
         }
     }
-    Verdict { outcomes, invalid: None, ends_connection: false }
+    let site = match payload.sites() {
+        [name] => directory.by_domain(name).filter(|site| allowed(site)),
+        _ => None,
+    };
+    let site = site.map(|site| site.domain.clone());
+    Verdict { outcomes, invalid: None, ends_connection: false, site }
 }
 
 /// The last steps for one site: token, row, caps.

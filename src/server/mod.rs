@@ -21,4 +21,5 @@ pub mod dashboard;
 pub mod setup;
 pub mod assets;
 pub mod demo;
+mod norms;
 pub mod ops;

@@ -8,6 +8,7 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
 use crate::server::answer::{self, Answer};
+use crate::server::norms::{self, WELL_KNOWN};
 use crate::server::state::{Role, State};
 use crate::server::{assets, collect, dashboard, demo, ops, query, setup};
 
@@ -27,6 +28,9 @@ pub async fn public(state: Arc<State>, request: Request<Incoming>, peer: SocketA
         (&Method::GET | &Method::HEAD, "/js/script.js") => assets::tracker(request.headers()),
         (&Method::GET | &Method::HEAD, "/health") => ops::health(),
         (&Method::GET | &Method::HEAD, "/ready") => ops::ready(&state),
+        (&Method::GET | &Method::HEAD, _) if path.starts_with(WELL_KNOWN) => {
+            norms::well_known(&state, path.get(WELL_KNOWN.len()..).unwrap_or_default())
+        }
         _ if path.len() > PATH_BYTES_MAX || state.settings.role == Role::Collect => not_found(),
         (_, api) if api.starts_with("/api/") => api_route(&state, request, peer.ip()).await,
         (&Method::GET | &Method::HEAD, _) => page(&state, &request, &path),

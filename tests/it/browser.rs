@@ -42,7 +42,7 @@ fn start() -> (Program, String) {
 }
 
 /// Runs `tests/browser/NAME.mjs` against a program; it must end with 0.
-fn run(name: &str, program: &Program, setup: &str) {
+pub(crate) fn run(name: &str, program: &Program, setup: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let given = json!({
         "url": program.url,

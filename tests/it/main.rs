@@ -21,6 +21,8 @@ mod numbers;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]
+mod norms;
+#[cfg(test)]
 mod exactly_once;
 #[cfg(test)]
 mod external;

@@ -22,6 +22,7 @@ pub(crate) mod home;
 pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod native;
+pub(crate) mod noes;
 pub(crate) mod people;
 pub(crate) mod process;
 pub(crate) mod program;
