@@ -18,6 +18,7 @@ pub mod bots;
 mod channel;
 mod families;
 mod fields;
+pub mod hints;
 pub mod location;
 mod payload;
 mod pixel;
@@ -25,11 +26,14 @@ mod placeholder;
 mod props;
 mod revenue;
 pub mod signals;
+pub mod signs;
 pub mod source;
 mod text;
 pub mod url;
 pub mod visitor;
 
+#[cfg(test)]
+mod rates;
 #[cfg(test)]
 mod tests;
 
@@ -77,6 +81,7 @@ pub struct Prepared {
     identity: Identity,
     location: Location,
     agent: Arc<Agent>,
+    score: u8,
     referrer: String,
     source: Source,
     language: String,
@@ -88,6 +93,12 @@ impl Prepared {
     #[must_use]
     pub fn untrusted_forwarded(&self) -> bool {
         self.untrusted_forwarded
+    }
+
+    /// How much the request looks like a machine's; see [`signs::score`].
+    #[must_use]
+    pub fn score(&self) -> u8 {
+        self.score
     }
 
     /// A number for the client's network under a short-lived random key, for limiters.
@@ -145,22 +156,27 @@ pub fn prepare(
         return Err(Outcome::OptedOut);
     }
     let is_mail_reader = payload.page.is_none() && bots::is_mail_reader(headers.user_agent);
-    if signals::is_ahead_of_time(headers) || (bots::is_bot(headers.user_agent) && !is_mail_reader) {
+    let reason = match bots::reason(headers) {
+        Some(reason) if !is_mail_reader || reason == bots::AHEAD_OF_TIME => Some(reason),
+        _ => None,
+    };
+    if reason.is_some() {
         return Err(Outcome::Bot);
     }
     let user_agent = headers.user_agent.unwrap_or_default();
     let resolved = address::resolve(facts.peer, headers, cx.trusted);
     // A mail service that fetches for its readers says where its own machines are.
-    let (location, agent) = if is_mail_reader {
-        (Location::default(), Arc::default())
+    let (location, (agent, score)) = if is_mail_reader {
+        (Location::default(), (Arc::default(), 0))
     } else {
-        (cx.geo.locate(&resolved.addr), cx.agents.parse(user_agent))
+        (cx.geo.locate(&resolved.addr), agent(headers, cx.agents))
     };
     let referrer = url::foreign_host(&payload.referrer);
     Ok(Prepared {
         identity: Identity::new(resolved.addr, user_agent),
         location,
         agent,
+        score,
         source: payload.source(&referrer),
         referrer,
         language: match payload.language.as_str() {
@@ -236,6 +252,14 @@ pub fn event(
         revenue: revenue.map_or(0, |revenue| revenue.thousandths),
         currency: revenue.map_or_else(String::new, |revenue| revenue.currency.clone()),
     })
+}
+
+/// The agent as its hints complete it, and the score of the request.
+fn agent(headers: &Headers<'_>, agents: &Agents) -> (Arc<Agent>, u8) {
+    let hints = hints::Hints::of(headers);
+    let agent = agents.parse(headers.user_agent.unwrap_or_default());
+    let score = signs::score(headers, &hints, &agent);
+    (hints.complete(agent), score)
 }
 
 /// Loads the tables now, so that no request waits for it. [`Agents::new`] loads its own.

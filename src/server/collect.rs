@@ -300,7 +300,12 @@ pub(super) fn gather(headers: &HeaderMap) -> Headers<'_> {
         origin: one(headers, "origin"),
         forwarded: all(headers, "forwarded"),
         x_forwarded_for: all(headers, "x-forwarded-for"),
+        accept: one(headers, "accept"),
         accept_language: one(headers, "accept-language"),
+        sec_ch_ua: one(headers, "sec-ch-ua"),
+        sec_ch_ua_mobile: one(headers, "sec-ch-ua-mobile"),
+        sec_ch_ua_platform: one(headers, "sec-ch-ua-platform"),
+        sec_fetch_mode: one(headers, "sec-fetch-mode"),
         purpose,
     }
 }
