@@ -19,6 +19,8 @@ use crate::ingest::visitor::capped;
 
 /// The reason when the browser fetched a page ahead of its reader (`Sec-Purpose`).
 pub const AHEAD_OF_TIME: &str = "ahead_of_time";
+/// The reason when the client is in a network of the operator's list.
+pub const DATACENTRE: &str = "datacentre";
 /// The reason when a browser says that it runs without a screen, or under automation.
 pub const HEADLESS: &str = "headless";
 /// The reason when there is no User-Agent.
@@ -340,8 +342,7 @@ mod tests {
         for one in &known {
             assert!(one.name.len() <= 32 && !one.name.contains(char::is_control), "{}", one.name);
             assert!(
-                ![AHEAD_OF_TIME, HEADLESS, NO_USER_AGENT, OTHER, "datacentre"]
-                    .contains(&&*one.name)
+                ![AHEAD_OF_TIME, HEADLESS, DATACENTRE, NO_USER_AGENT, OTHER].contains(&&*one.name)
             );
             assert_eq!(category(&one.name), Some(one.category));
             RegexBuilder::new(&one.pattern).unicode(false).build().unwrap();

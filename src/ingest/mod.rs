@@ -19,6 +19,7 @@ mod channel;
 mod families;
 mod fields;
 pub mod hints;
+pub mod lists;
 pub mod location;
 mod payload;
 mod pixel;
@@ -46,6 +47,7 @@ use crate::model::{Event, LocalMoment, Outcome, Site};
 
 pub use address::ClientAddr;
 pub use agent::{Agent, Agents};
+pub use lists::{ListError, Networks, SpamHosts};
 pub use location::{Geo, Location};
 pub use payload::{ENGAGEMENT, PAGEVIEW, Payload, PayloadError, parse_event};
 pub use pixel::parse_pixel;
@@ -63,16 +65,29 @@ pub struct Facts<'a> {
     pub headers: &'a Headers<'a>,
     /// The other end of the connection.
     pub peer: IpAddr,
+    /// A send key came with it: a server sends, and looks like one.
+    pub by_key: bool,
 }
 
 /// What the pipeline looks things up in.
 pub struct Context<'a> {
-    /// The location databases.
-    pub geo: &'a Geo,
+    /// Databases and lists.
+    pub lookups: &'a Lookups,
     /// The User-Agent parser.
     pub agents: &'a Agents,
     /// Networks whose forwarded headers are believed.
     pub trusted: &'a [IpNet],
+}
+
+/// Databases and lists that the operator may replace at any time.
+#[derive(Clone, Default)]
+pub struct Lookups {
+    /// The location databases.
+    pub geo: Arc<Geo>,
+    /// Networks where machines live and people do not.
+    pub datacentres: Arc<Networks>,
+    /// Hosts whose visits are made up.
+    pub spam: Arc<SpamHosts>,
 }
 
 /// What is computed once for all sites of an event. Neither `Debug` nor `Clone`: it holds what the
@@ -83,6 +98,7 @@ pub struct Prepared {
     agent: Arc<Agent>,
     score: u8,
     referrer: String,
+    is_spam: bool,
     source: Source,
     language: String,
     untrusted_forwarded: bool,
@@ -165,11 +181,18 @@ pub fn prepare(
     }
     let user_agent = headers.user_agent.unwrap_or_default();
     let resolved = address::resolve(facts.peer, headers, cx.trusted);
+    // Mail services fetch from datacentres for their readers, and servers send from there.
+    let is_expected = is_mail_reader || facts.by_key;
+    if !is_expected && cx.lookups.datacentres.contains(&resolved.addr) {
+        return Err(Outcome::Bot);
+    }
     // A mail service that fetches for its readers says where its own machines are.
     let (location, (agent, score)) = if is_mail_reader {
         (Location::default(), (Arc::default(), 0))
     } else {
-        (cx.geo.locate(&resolved.addr), agent(headers, cx.agents))
+        let (agent, score) = agent(headers, cx.agents);
+        let score = if facts.by_key { 0 } else { score };
+        (cx.lookups.geo.locate(&resolved.addr), (agent, score))
     };
     let referrer = url::foreign_host(&payload.referrer);
     Ok(Prepared {
@@ -178,6 +201,7 @@ pub fn prepare(
         agent,
         score,
         source: payload.source(&referrer),
+        is_spam: cx.lookups.spam.contains(&payload.referrer),
         referrer,
         language: match payload.language.as_str() {
             "" => signals::language(headers.accept_language),
@@ -190,7 +214,7 @@ pub fn prepare(
 /// The event of one site.
 ///
 /// # Errors
-/// [`Outcome::OptedOut`] or [`Outcome::Excluded`], as [`admit`] says.
+/// [`Outcome::OptedOut`] or [`Outcome::Excluded`], as [`admit`] says; [`Outcome::SpamReferrer`].
 pub fn event(
     prepared: &Prepared,
     payload: &Payload,
@@ -203,6 +227,9 @@ pub fn event(
     let page = payload.page.as_ref().filter(|page| site.admits(&page.hostname));
     let (hostname, path) = page.map_or(("", ""), |page| (&page.hostname, &page.path));
     let is_own = site.admits(&payload.referrer) || payload.referrer == hostname;
+    if prepared.is_spam && !is_own {
+        return Err(Outcome::SpamReferrer);
+    }
     let referrer = if is_own { "" } else { &prepared.referrer };
     let source = match page {
         None => Source { name: channel::EMAIL.to_owned(), channel: channel::EMAIL },
@@ -265,6 +292,7 @@ fn agent(headers: &Headers<'_>, agents: &Agents) -> (Arc<Agent>, u8) {
 /// Loads the tables now, so that no request waits for it. [`Agents::new`] loads its own.
 pub fn load_tables() {
     bots::load();
+    lists::load();
     source::load();
 }
 

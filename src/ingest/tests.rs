@@ -43,8 +43,8 @@ fn run_with(
     site: &Site,
     key: Option<&[u8; 32]>,
 ) -> Result<Event, Outcome> {
-    let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap() };
-    let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
+    let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+    let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     process(&facts, payload, site, key, &day::locate(NOW, &site.zone), NOW, &cx)
 }
 
@@ -129,6 +129,60 @@ fn what_is_not_counted_has_an_outcome() {
 }
 
 #[test]
+fn the_operators_lists_refuse() {
+    let lookups = Lookups {
+        datacentres: Networks::read(b"198.51.100.0/24").unwrap().into(),
+        spam: SpamHosts::read(b"spam.example\nexample.com").unwrap().into(),
+        ..Lookups::default()
+    };
+    let run = |peer: &str, by_key: bool, user_agent: &[u8], body: &str| {
+        let headers = Headers { user_agent: Some(user_agent), ..headers() };
+        let facts = Facts { headers: &headers, peer: peer.parse().unwrap(), by_key };
+        let cx = Context { lookups: &lookups, agents: &AGENTS, trusted: &[] };
+        let site = site("example.com", &[]);
+        let moment = day::locate(NOW, &site.zone);
+        process(&facts, &payload(body), &site, Some(&KEY), &moment, NOW, &cx).err()
+    };
+    assert_eq!(run("203.0.113.9", false, CHROME, VIEW), None);
+    assert_eq!(run("198.51.100.9", false, CHROME, VIEW), Some(Outcome::Bot));
+    assert_eq!(run("::ffff:198.51.100.9", false, CHROME, VIEW), Some(Outcome::Bot));
+    // A server sends from there.
+    assert_eq!(run("198.51.100.9", true, CHROME, VIEW), None);
+    for (referrer, expected) in [
+        ("spam.example", Some(Outcome::SpamReferrer)),
+        ("www.spam.example", Some(Outcome::SpamReferrer)),
+        ("a.spam.example", Some(Outcome::SpamReferrer)),
+        ("semalt.com", Some(Outcome::SpamReferrer)),
+        ("notspam.example", None),
+        // The site itself, whatever a list says.
+        ("shop.example.com", None),
+    ] {
+        let body = VIEW.replace("www.google.com", referrer);
+        assert_eq!(run("203.0.113.9", false, CHROME, &body), expected, "{referrer}");
+    }
+}
+
+#[test]
+fn hints_complete_the_agent_and_signs_make_the_score() {
+    let own = payload(VIEW);
+    let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
+    let prepared = |headers: &Headers<'_>, by_key: bool| {
+        let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key };
+        let prepared = prepare(&facts, &own, &cx).ok().unwrap();
+        (prepared.agent.browser, prepared.score())
+    };
+    let brave = Headers {
+        sec_ch_ua: Some(br#""Brave";v="142", "Chromium";v="142", "Not_A Brand";v="99""#),
+        accept: Some(b"*/*"),
+        ..headers()
+    };
+    assert_eq!(prepared(&brave, false), ("Brave", 0));
+    let bare = Headers { accept_language: None, ..headers() };
+    assert_eq!(prepared(&bare, false), ("Chrome", 35));
+    assert_eq!(prepared(&bare, true), ("Chrome", 0));
+}
+
+#[test]
 fn without_a_key_there_is_no_token() {
     let event = run_with(&headers(), &payload(VIEW), &site("example.com", &[]), None).unwrap();
     assert_eq!(event.visitor, 0);
@@ -158,8 +212,8 @@ fn an_own_page_under_a_bare_address_is_no_referrer_either() {
 fn each_site_of_an_event_has_its_own_token() {
     let body = r#"{"n":"pageview","d":"a.example,b.example","u":"https://a.example/","r":"https://b.example/"}"#;
     let (payload, headers) = (payload(body), headers());
-    let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap() };
-    let cx = Context { geo: &Geo::default(), agents: &AGENTS, trusted: &[] };
+    let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+    let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
     let prepared = prepare(&facts, &payload, &cx).unwrap_or_else(|outcome| panic!("{outcome:?}"));
     let moment = day::locate(NOW, &day::zone("UTC").unwrap());
     let at = |site: &Site, key| event(&prepared, &payload, site, Some(key), &moment, NOW).unwrap();
@@ -223,8 +277,8 @@ fn nothing_that_identifies_comes_out() {
         accept_language: Some(b"x-canarylanguage"),
         ..Headers::default()
     };
-    let facts = Facts { headers: &headers, peer: "203.0.113.88".parse().unwrap() };
-    let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
+    let facts = Facts { headers: &headers, peer: "203.0.113.88".parse().unwrap(), by_key: false };
+    let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     let site = site("example.com", &[]);
     let moment = day::locate(NOW, &site.zone);
     let event = process(&facts, &payload(body), &site, Some(&KEY), &moment, NOW, &cx).unwrap();

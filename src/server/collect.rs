@@ -201,7 +201,8 @@ async fn judge(
         return Verdict::one(Outcome::Unavailable);
     };
     let at = now();
-    let facts = Facts { headers, peer };
+    let facts = Facts { headers, peer, by_key };
+    let lookups = state.lookups.load();
     let mut outcomes = Vec::with_capacity(payload.sites().len());
     let mut records: Vec<Record> = Vec::new();
     let mut sealed = Vec::new();
@@ -213,8 +214,9 @@ async fn judge(
         };
         let moment = day::locate(at, &site.zone);
         let judged = ingest::admit(payload, site).and_then(|()| {
-            let prepared = prepared
-                .get_or_insert_with(|| ingest::prepare(&facts, payload, &state.ingest_context()));
+            let prepared = prepared.get_or_insert_with(|| {
+                ingest::prepare(&facts, payload, &state.ingest_context(&lookups))
+            });
             let prepared = prepared.as_ref().map_err(|outcome| *outcome)?;
             seal(state, prepared, payload, site, &moment, at, by_key)
         });
@@ -235,7 +237,7 @@ async fn judge(
     {
         state.note_untrusted_proxy(peer);
     }
-    drop(prepared);
+    drop((prepared, lookups));
     if !records.is_empty()
         && let Err(error) = state.spool.append(records).await
     {
