@@ -16,6 +16,7 @@ pub mod address;
 pub mod agent;
 pub mod bots;
 mod channel;
+mod click;
 mod families;
 mod fields;
 pub mod hints;
@@ -43,7 +44,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::model::{Event, LocalMoment, Outcome, Site};
+use crate::model::{Event, LocalMoment, Outcome, Refusal, Site};
 
 pub use address::ClientAddr;
 pub use agent::{Agent, Agents};
@@ -138,7 +139,7 @@ pub fn process(
     moment: &LocalMoment,
     now: u32,
     cx: &Context<'_>,
-) -> Result<Event, Outcome> {
+) -> Result<Event, Refusal> {
     admit(payload, site)?;
     let prepared = prepare(facts, payload, cx)?;
     event(&prepared, payload, site, key, moment, now)
@@ -148,12 +149,16 @@ pub fn process(
 ///
 /// # Errors
 /// [`Outcome::OptedOut`] or [`Outcome::Excluded`].
-pub fn admit(payload: &Payload, site: &Site) -> Result<(), Outcome> {
+pub fn admit(payload: &Payload, site: &Site) -> Result<(), Refusal> {
     if payload.opted_out() {
-        return Err(Outcome::OptedOut);
+        return Err(Outcome::OptedOut.into());
     }
     let is_admitted = payload.page.as_ref().is_none_or(|page| site.admits(&page.hostname));
-    if is_admitted || payload.page_may_be_mail { Ok(()) } else { Err(Outcome::Excluded) }
+    if is_admitted || payload.page_may_be_mail {
+        Ok(())
+    } else {
+        Err(Refusal::excluded("hostname"))
+    }
 }
 
 /// The steps that are the same for every site: signals, bots, address, location, agent, source.
@@ -166,25 +171,23 @@ pub fn prepare(
     facts: &Facts<'_>,
     payload: &Payload,
     cx: &Context<'_>,
-) -> Result<Prepared, Outcome> {
+) -> Result<Prepared, Refusal> {
     let headers = facts.headers;
     if opted_out(headers) || payload.opted_out() {
-        return Err(Outcome::OptedOut);
+        return Err(Outcome::OptedOut.into());
     }
     let is_mail_reader = payload.page.is_none() && bots::is_mail_reader(headers.user_agent);
-    let reason = match bots::reason(headers) {
-        Some(reason) if !is_mail_reader || reason == bots::AHEAD_OF_TIME => Some(reason),
-        _ => None,
-    };
-    if reason.is_some() {
-        return Err(Outcome::Bot);
+    if let Some(reason) = bots::reason(headers)
+        && (!is_mail_reader || reason == bots::AHEAD_OF_TIME)
+    {
+        return Err(Refusal::bot(reason));
     }
     let user_agent = headers.user_agent.unwrap_or_default();
     let resolved = address::resolve(facts.peer, headers, cx.trusted);
     // Mail services fetch from datacentres for their readers, and servers send from there.
     let is_expected = is_mail_reader || facts.by_key;
     if !is_expected && cx.lookups.datacentres.contains(&resolved.addr) {
-        return Err(Outcome::Bot);
+        return Err(Refusal::bot(bots::DATACENTRE));
     }
     // A mail service that fetches for its readers says where its own machines are.
     let (location, (agent, score)) = if is_mail_reader {
@@ -222,13 +225,13 @@ pub fn event(
     key: Option<&[u8; 32]>,
     moment: &LocalMoment,
     now: u32,
-) -> Result<Event, Outcome> {
+) -> Result<Event, Refusal> {
     admit(payload, site)?;
     let page = payload.page.as_ref().filter(|page| site.admits(&page.hostname));
     let (hostname, path) = page.map_or(("", ""), |page| (&page.hostname, &page.path));
     let is_own = site.admits(&payload.referrer) || payload.referrer == hostname;
     if prepared.is_spam && !is_own {
-        return Err(Outcome::SpamReferrer);
+        return Err(Outcome::SpamReferrer.into());
     }
     let referrer = if is_own { "" } else { &prepared.referrer };
     let source = match page {
@@ -273,6 +276,8 @@ pub fn event(
         device: agent.device.to_owned(),
         language: prepared.language.clone(),
         screen: payload.screen.to_owned(),
+        click_id: page.map_or("", |page| page.campaign.click_id).to_owned(),
+        score: prepared.score,
         engaged_ms: payload.engaged_ms,
         scroll: payload.scroll,
         props: properties(payload, path),

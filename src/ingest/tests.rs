@@ -46,6 +46,7 @@ fn run_with(
     let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
     let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     process(&facts, payload, site, key, &day::locate(NOW, &site.zone), NOW, &cx)
+        .map_err(|refusal| refusal.outcome)
 }
 
 fn payload(body: &str) -> Payload {
@@ -91,6 +92,8 @@ fn a_page_view_becomes_an_event() {
         device: "Desktop".into(),
         language: "de".into(),
         screen: String::new(),
+        click_id: String::new(),
+        score: 10,
         engaged_ms: 0,
         scroll: SCROLL_NONE,
         props: vec![],
@@ -114,6 +117,16 @@ fn signals_come_first_wherever_they_are() {
 
 #[test]
 fn what_is_not_counted_has_an_outcome() {
+    let reason = |user_agent: Option<&'static [u8]>, purpose: &[&'static [u8]]| {
+        let headers = Headers { user_agent, purpose: purpose.to_vec(), ..headers() };
+        let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+        let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
+        prepare(&facts, &payload(VIEW), &cx).err().unwrap()
+    };
+    assert_eq!(reason(None, &[]), Refusal::bot("no_user_agent"));
+    assert_eq!(reason(Some(b"GPTBot/1.2"), &[]), Refusal::bot("GPTBot"));
+    assert_eq!(reason(Some(b"SomeBot/1.2"), &[]), Refusal::bot("other"));
+    assert_eq!(reason(Some(CHROME), &[b"prefetch"]), Refusal::bot("ahead_of_time"));
     let own = site("example.com", &[]);
     for user_agent in [None, Some(&b""[..]), Some(b"curl/8.5.0")] {
         let headers = Headers { user_agent, ..headers() };
@@ -144,15 +157,15 @@ fn the_operators_lists_refuse() {
         process(&facts, &payload(body), &site, Some(&KEY), &moment, NOW, &cx).err()
     };
     assert_eq!(run("203.0.113.9", false, CHROME, VIEW), None);
-    assert_eq!(run("198.51.100.9", false, CHROME, VIEW), Some(Outcome::Bot));
-    assert_eq!(run("::ffff:198.51.100.9", false, CHROME, VIEW), Some(Outcome::Bot));
+    assert_eq!(run("198.51.100.9", false, CHROME, VIEW), Some(Refusal::bot("datacentre")));
+    assert_eq!(run("::ffff:198.51.100.9", false, CHROME, VIEW), Some(Refusal::bot("datacentre")));
     // A server sends from there.
     assert_eq!(run("198.51.100.9", true, CHROME, VIEW), None);
     for (referrer, expected) in [
-        ("spam.example", Some(Outcome::SpamReferrer)),
-        ("www.spam.example", Some(Outcome::SpamReferrer)),
-        ("a.spam.example", Some(Outcome::SpamReferrer)),
-        ("semalt.com", Some(Outcome::SpamReferrer)),
+        ("spam.example", Some(Outcome::SpamReferrer.into())),
+        ("www.spam.example", Some(Outcome::SpamReferrer.into())),
+        ("a.spam.example", Some(Outcome::SpamReferrer.into())),
+        ("semalt.com", Some(Outcome::SpamReferrer.into())),
         ("notspam.example", None),
         // The site itself, whatever a list says.
         ("shop.example.com", None),
@@ -283,10 +296,11 @@ fn nothing_that_identifies_comes_out() {
     let moment = day::locate(NOW, &site.zone);
     let event = process(&facts, &payload(body), &site, Some(&KEY), &moment, NOW, &cx).unwrap();
     let text = format!("{event:?}");
-    for canary in ["canary", "203.0.113", "jane", "4815162342", "31415", "x86_64", "gclid"] {
+    for canary in ["canary", "203.0.113", "jane", "4815162342", "31415", "x86_64"] {
         let found = text.replace("Canary", "").contains(canary);
         assert!(!found, "{canary} in {text}");
     }
+    assert_eq!(event.click_id, "gclid", "its name only");
     assert_eq!(event.path, "/u/:email/:number/x");
     assert_eq!(event.referrer, "news.example");
 }

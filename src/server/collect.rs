@@ -16,7 +16,7 @@ use hyper::{Request, StatusCode};
 use serde_json::json;
 
 use crate::ingest::{self, Facts, Headers, Payload, PayloadError, Prepared};
-use crate::model::{LocalMoment, Outcome, Site, day, now};
+use crate::model::{LocalMoment, Outcome, Refusal, Site, day, now};
 use crate::server::answer::{self, Answer};
 use crate::server::limit::{self, BodyError};
 use crate::server::panic::CatchPanic;
@@ -217,7 +217,7 @@ async fn judge(
             let prepared = prepared.get_or_insert_with(|| {
                 ingest::prepare(&facts, payload, &state.ingest_context(&lookups))
             });
-            let prepared = prepared.as_ref().map_err(|outcome| *outcome)?;
+            let prepared = prepared.as_ref().map_err(|refusal| *refusal)?;
             seal(state, prepared, payload, site, &moment, at, by_key)
         });
         match judged {
@@ -226,9 +226,9 @@ async fn judge(
                 sealed.push((site.id, moment.day));
                 outcomes.push(Outcome::Accepted);
             }
-            Err(outcome) => {
-                state.outcomes.add(site.id, moment.day, outcome);
-                outcomes.push(outcome);
+            Err(refusal) => {
+                state.outcomes.add(site.id, moment.day, refusal);
+                outcomes.push(refusal.outcome);
             }
         }
     }
@@ -250,7 +250,7 @@ async fn judge(
             *outcome = refused;
         }
         for (site, day) in sealed {
-            state.outcomes.add(site, day, refused);
+            state.outcomes.add(site, day, refused.into());
         }
     }
     Verdict { outcomes, invalid: None, ends_connection: false }
@@ -265,7 +265,7 @@ fn seal(
     moment: &LocalMoment,
     at: u32,
     by_key: bool,
-) -> Result<Record, Outcome> {
+) -> Result<Record, Refusal> {
     let key = state.keys.of(site.id, moment, at);
     let mut event =
         ingest::event(prepared, payload, site, key.as_deref().map(|key| &**key), moment, at)?;

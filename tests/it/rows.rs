@@ -92,7 +92,7 @@ fn expected_rows(site: &Value, here: &Place, there: &Place) -> [Value; 3] {
             "ts": "2093-06-15 22:30:15", "by_key": 0, "hostname": "site.example",
             "referrer": "", "source": "", "channel": "Direct",
             "utm_source": "", "utm_medium": "", "utm_campaign": "", "utm_term": "",
-            "utm_content": "", "screen": "", "engaged_ms": 0, "scroll": 255, "props": {},
+            "utm_content": "", "click_id": "", "score": "0", "screen": "", "engaged_ms": 0, "scroll": 255, "props": {},
             "revenue": 0, "currency": "", "interactive": 1, "language": "",
         });
         let columns = row.as_object_mut().expect("an object");
