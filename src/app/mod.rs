@@ -7,6 +7,7 @@ pub mod fatal;
 pub mod panic_hook;
 pub mod lock;
 pub mod geo_file;
+pub mod lookups;
 pub mod admin_socket;
 pub mod database;
 pub mod hold;

@@ -26,6 +26,17 @@ static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
 });
 static DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\d+"));
 
+/// What a page reports about itself, instead of an event of a visitor.
+#[derive(Default)]
+pub(crate) enum Report {
+    #[default]
+    None,
+    /// Buckets of measured values, each metric at most once.
+    Vitals(Vec<(Metric, u16)>),
+    /// The template of an error.
+    ScriptError(String),
+}
+
 /// Reads `{"lcp": 1234.5, …}`; values that cannot be are left out.
 pub(crate) fn vitals(value: Option<&Value>) -> Result<Vec<(Metric, u16)>, PayloadError> {
     const ADVICE: &str = "must hold measured values, such as {\"lcp\": 1200, \"cls\": 0.05}";

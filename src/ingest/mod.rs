@@ -18,8 +18,11 @@ pub mod agent;
 pub mod bots;
 pub mod caps;
 mod channel;
+mod click;
 mod families;
 mod fields;
+pub mod hints;
+pub mod lists;
 pub mod location;
 mod measured;
 mod payload;
@@ -31,11 +34,14 @@ mod reduce;
 mod revenue;
 pub mod rules;
 pub mod signals;
+pub mod signs;
 pub mod source;
 mod text;
 pub mod url;
 pub mod visitor;
 
+#[cfg(test)]
+mod rates;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +54,7 @@ use crate::model::{LocalMoment, Outcome, Refusal, Site};
 
 pub use address::ClientAddr;
 pub use agent::{Agent, Agents};
+pub use lists::{ListError, Networks, SpamHosts};
 pub use location::{Geo, Location};
 pub use payload::{
     ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, parse_event,
@@ -65,16 +72,29 @@ pub struct Facts<'a> {
     pub headers: &'a Headers<'a>,
     /// The other end of the connection.
     pub peer: IpAddr,
+    /// A send key came with it: a server sends, and looks like one.
+    pub by_key: bool,
 }
 
 /// What the pipeline looks things up in.
 pub struct Context<'a> {
-    /// The location databases.
-    pub geo: &'a Geo,
+    /// Databases and lists.
+    pub lookups: &'a Lookups,
     /// The User-Agent parser.
     pub agents: &'a Agents,
     /// Networks whose forwarded headers are believed.
     pub trusted: &'a [IpNet],
+}
+
+/// Databases and lists that the operator may replace at any time.
+#[derive(Clone, Default)]
+pub struct Lookups {
+    /// The location databases.
+    pub geo: Arc<Geo>,
+    /// Networks where machines live and people do not.
+    pub datacentres: Arc<Networks>,
+    /// Hosts whose visits are made up.
+    pub spam: Arc<SpamHosts>,
 }
 
 /// What is computed once for all sites of an event. Neither `Debug` nor `Clone`: it holds what the
@@ -83,7 +103,9 @@ pub struct Prepared {
     identity: Identity,
     location: Location,
     agent: Arc<Agent>,
+    score: u8,
     referrer: String,
+    is_spam: bool,
     source: Source,
     language: String,
     untrusted_forwarded: bool,
@@ -94,6 +116,12 @@ impl Prepared {
     #[must_use]
     pub fn untrusted_forwarded(&self) -> bool {
         self.untrusted_forwarded
+    }
+
+    /// How much the request looks like a machine's; see [`signs::score`].
+    #[must_use]
+    pub fn score(&self) -> u8 {
+        self.score
     }
 
     /// A number for the client's network under a short-lived random key, for limiters.
@@ -163,26 +191,34 @@ pub fn prepare(
         return Err(Outcome::OptedOut.into());
     }
     let is_mail_reader = payload.page.is_none() && bots::is_mail_reader(headers.user_agent);
-    if signals::is_ahead_of_time(headers) {
-        return Err(Refusal::bot("ahead_of_time"));
-    }
-    if bots::is_bot(headers.user_agent) && !is_mail_reader {
-        return Err(Refusal::bot("other"));
+    if let Some(reason) = bots::reason(headers)
+        && (!is_mail_reader || reason == bots::AHEAD_OF_TIME)
+    {
+        return Err(Refusal::bot(reason));
     }
     let user_agent = headers.user_agent.unwrap_or_default();
     let resolved = address::resolve(facts.peer, headers, cx.trusted);
+    // Mail services fetch from datacentres for their readers, and servers send from there.
+    let is_expected = is_mail_reader || facts.by_key;
+    if !is_expected && cx.lookups.datacentres.contains(&resolved.addr) {
+        return Err(Refusal::bot(bots::DATACENTRE));
+    }
     // A mail service that fetches for its readers says where its own machines are.
-    let (location, agent) = if is_mail_reader {
-        (Location::default(), Arc::default())
+    let (location, (agent, score)) = if is_mail_reader {
+        (Location::default(), (Arc::default(), 0))
     } else {
-        (cx.geo.locate(&resolved.addr), cx.agents.parse(user_agent))
+        let (agent, score) = agent(headers, cx.agents);
+        let score = if facts.by_key { 0 } else { score };
+        (cx.lookups.geo.locate(&resolved.addr), (agent, score))
     };
     let referrer = url::foreign_host(&payload.referrer);
     Ok(Prepared {
         identity: Identity::new(resolved.addr, user_agent),
         location,
         agent,
+        score,
         source: payload.source(&referrer),
+        is_spam: cx.lookups.spam.contains(&payload.referrer),
         referrer,
         language: match payload.language.as_str() {
             "" => signals::language(headers.accept_language),
@@ -192,9 +228,18 @@ pub fn prepare(
     })
 }
 
+/// The agent as its hints complete it, and the score of the request.
+fn agent(headers: &Headers<'_>, agents: &Agents) -> (Arc<Agent>, u8) {
+    let hints = hints::Hints::of(headers);
+    let agent = agents.parse(headers.user_agent.unwrap_or_default());
+    let score = signs::score(headers, &hints, &agent);
+    (hints.complete(agent), score)
+}
+
 /// Loads the tables now, so that no request waits for it. [`Agents::new`] loads its own.
 pub fn load_tables() {
     bots::load();
+    lists::load();
     source::load();
 }
 

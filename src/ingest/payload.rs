@@ -7,12 +7,12 @@
 use serde_json::{Map, Value};
 
 use crate::ingest::fields::{is_one, optional_text, present, says_dnt, says_gpc, screen, whole};
-use crate::ingest::measured;
+use crate::ingest::measured::{self, Report};
 use crate::ingest::props::{self, Props};
 use crate::ingest::revenue::{self, Revenue};
 use crate::ingest::text::clean;
 use crate::ingest::url::{self, Page, PageError};
-use crate::model::{Metric, SCROLL_NONE};
+use crate::model::SCROLL_NONE;
 
 /// Longest name of an event, in characters, as the wire format says.
 pub(crate) const NAME_CHARS_MAX: usize = 120;
@@ -54,17 +54,6 @@ pub struct Payload {
     pub(crate) props: Props,
     pub(crate) revenue: Option<Revenue>,
     pub(crate) report: Report,
-}
-
-/// What a page reports about itself, instead of an event of a visitor.
-#[derive(Default)]
-pub(crate) enum Report {
-    #[default]
-    None,
-    /// Buckets of measured values, each metric at most once.
-    Vitals(Vec<(Metric, u16)>),
-    /// The template of an error.
-    ScriptError(String),
 }
 
 /// Why a payload is [`Outcome::Invalid`](crate::model::Outcome::Invalid): answered as

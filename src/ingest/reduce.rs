@@ -4,11 +4,11 @@
 //! and its list of properties. What is not kept is told by name.
 
 use crate::ingest::channel;
-use crate::ingest::payload::Report;
+use crate::ingest::measured::Report;
 use crate::ingest::source::Source;
 use crate::ingest::url::{Campaign, Page};
 use crate::ingest::{Payload, Prepared, SiteRules, Target, admit, props};
-use crate::model::{Event, KeptBack, Refusal, ScriptError, Vital};
+use crate::model::{Event, KeptBack, Outcome, Refusal, ScriptError, Vital};
 
 /// Events of the script that are about a place in the site: they get its path as a property.
 const EVENTS_WITH_PATH: [&str; 5] =
@@ -37,7 +37,7 @@ pub struct Reduced {
 /// The row of one site.
 ///
 /// # Errors
-/// As [`admit`], and [`crate::model::Outcome::Excluded`] by network or country.
+/// As [`admit`], [`Outcome::Excluded`] by network or country, [`Outcome::SpamReferrer`].
 pub fn reduce(
     prepared: &Prepared,
     payload: &Payload,
@@ -52,6 +52,9 @@ pub fn reduce(
         return Err(Refusal::excluded("country"));
     }
     let page = payload.page.as_ref().filter(|page| site.admits(&page.hostname));
+    if prepared.is_spam && !is_own(payload, target, page) {
+        return Err(Outcome::SpamReferrer.into());
+    }
     let path = page.map_or_else(String::new, |page| rules.path(&page.path, &page.query));
     let reported = match &payload.report {
         Report::None => {
@@ -94,7 +97,7 @@ fn event(
 ) -> Event {
     let site = target.site;
     let hostname = page.map_or("", |page| &page.hostname);
-    let is_own = site.admits(&payload.referrer) || payload.referrer == hostname;
+    let is_own = is_own(payload, target, page);
     let referrer = if is_own { "" } else { &prepared.referrer };
     let source = match page {
         None => Source { name: channel::EMAIL.to_owned(), channel: channel::EMAIL },
@@ -138,14 +141,20 @@ fn event(
         device: agent.device.to_owned(),
         language: prepared.language.clone(),
         screen: payload.screen.to_owned(),
-        click_id: String::new(),
-        score: 0,
+        click_id: page.map_or("", |page| page.campaign.click_id).to_owned(),
+        score: prepared.score,
         engaged_ms: payload.engaged_ms,
         scroll: payload.scroll,
         props,
         revenue: revenue.map_or(0, |revenue| revenue.thousandths),
         currency: revenue.map_or_else(String::new, |revenue| revenue.currency.clone()),
     }
+}
+
+/// Whether the referrer is a page of the site itself.
+fn is_own(payload: &Payload, target: &Target<'_>, page: Option<&Page>) -> bool {
+    target.site.admits(&payload.referrer)
+        || payload.referrer == page.map_or("", |page| &page.hostname)
 }
 
 type KeptBackNames = Vec<(KeptBack, String)>;

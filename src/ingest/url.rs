@@ -15,6 +15,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use url::{Host, Url};
 
+use crate::ingest::click;
 use crate::ingest::placeholder::{hide_all, hide_contact};
 use crate::ingest::query;
 use crate::ingest::text::{clean, cut};
@@ -68,6 +69,8 @@ pub struct Campaign {
     pub content: String,
     /// The first of `source` and `ref`.
     pub reference: String,
+    /// Which click id of an advertiser there was, by name (its value is not kept), or empty.
+    pub click_id: &'static str,
     /// There was a click id of Google's (its value is not kept).
     pub google_click: bool,
     /// There was a click id of Microsoft's (its value is not kept).
@@ -231,15 +234,12 @@ fn campaign(url: &Url) -> Campaign {
             "utm_content" => &mut found.content,
             "source" => &mut source,
             "ref" => &mut reference,
-            "gclid" | "gbraid" | "wbraid" => {
-                found.google_click |= !value.is_empty();
+            other => {
+                if !value.is_empty() {
+                    click::note(&mut found, other);
+                }
                 continue;
             }
-            "msclkid" => {
-                found.microsoft_click |= !value.is_empty();
-                continue;
-            }
-            _ => continue,
         };
         if field.is_empty() {
             *field = text(&value, CAMPAIGN_BYTES_MAX);

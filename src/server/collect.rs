@@ -208,7 +208,8 @@ async fn judge(
         return Verdict::one(Outcome::Unavailable);
     };
     let at = now();
-    let facts = Facts { headers, peer };
+    let facts = Facts { headers, peer, by_key };
+    let lookups = state.lookups.load();
     let mut outcomes = Vec::with_capacity(payload.sites().len());
     let mut records: Vec<Record> = Vec::new();
     let mut taken = Vec::new();
@@ -221,8 +222,9 @@ async fn judge(
         let moment = day::locate(at, &site.zone);
         let rules = state.rules.of(site);
         let judged = ingest::admit(payload, site, &rules).and_then(|()| {
-            let prepared = prepared
-                .get_or_insert_with(|| ingest::prepare(&facts, payload, &state.ingest_context()));
+            let prepared = prepared.get_or_insert_with(|| {
+                ingest::prepare(&facts, payload, &state.ingest_context(&lookups))
+            });
             let prepared = prepared.as_ref().map_err(|refusal| *refusal)?;
             reduce(state, prepared, payload, (site, &rules), &moment, at)
         });
@@ -246,7 +248,7 @@ async fn judge(
     {
         state.note_untrusted_proxy(peer);
     }
-    drop(prepared);
+    drop((prepared, lookups));
     if !records.is_empty()
         && let Err(error) = state.spool.append(records).await
     {
@@ -329,7 +331,12 @@ pub(super) fn gather(headers: &HeaderMap) -> Headers<'_> {
         origin: one(headers, "origin"),
         forwarded: all(headers, "forwarded"),
         x_forwarded_for: all(headers, "x-forwarded-for"),
+        accept: one(headers, "accept"),
         accept_language: one(headers, "accept-language"),
+        sec_ch_ua: one(headers, "sec-ch-ua"),
+        sec_ch_ua_mobile: one(headers, "sec-ch-ua-mobile"),
+        sec_ch_ua_platform: one(headers, "sec-ch-ua-platform"),
+        sec_fetch_mode: one(headers, "sec-fetch-mode"),
         purpose,
     }
 }

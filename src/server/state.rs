@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 
 use crate::account::Accounts;
 use crate::account::sites::Sites;
 use crate::ingest::caps::Caps;
-use crate::ingest::{Agents, Context, Geo, Headers, Identity, Rulebook, address};
+use crate::ingest::{Agents, Context, Headers, Identity, Lookups, Rulebook, address};
 use crate::keys::Keys;
 use crate::report::cache::Cache;
 use crate::server::origin::PublicOrigin;
@@ -52,8 +53,8 @@ pub struct State {
     pub spool: Spool,
     /// The keys of the day.
     pub keys: Keys,
-    /// The city database.
-    pub geo: Geo,
+    /// City databases and lists, which are replaced when their files change.
+    pub lookups: ArcSwap<Lookups>,
     /// The reader of User-Agents.
     pub agents: Agents,
     /// The directory of sites and keys.
@@ -92,7 +93,7 @@ pub struct Parts {
     /// See [`State`].
     pub keys: Keys,
     /// See [`State`].
-    pub geo: Geo,
+    pub lookups: Lookups,
     /// See [`State`].
     pub agents: Agents,
     /// See [`State`].
@@ -116,7 +117,7 @@ impl State {
             metrics: parts.metrics,
             spool: parts.spool,
             keys: parts.keys,
-            geo: parts.geo,
+            lookups: ArcSwap::from_pointee(parts.lookups),
             agents: parts.agents,
             sites: parts.sites,
             accounts: parts.accounts,
@@ -131,10 +132,10 @@ impl State {
         }
     }
 
-    /// What the pipeline of an event reads.
+    /// What the pipeline of an event reads, with the look-ups that hold now.
     #[must_use]
-    pub fn ingest_context(&self) -> Context<'_> {
-        Context { geo: &self.geo, agents: &self.agents, trusted: &self.settings.trusted_proxies }
+    pub fn ingest_context<'a>(&'a self, lookups: &'a Lookups) -> Context<'a> {
+        Context { lookups, agents: &self.agents, trusted: &self.settings.trusted_proxies }
     }
 
     /// A number that stands for the client's network during this run, for limits.

@@ -57,4 +57,6 @@ mod limits;
 #[cfg(test)]
 mod prober;
 #[cfg(test)]
+mod replaced;
+#[cfg(test)]
 mod years;

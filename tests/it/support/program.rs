@@ -35,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) clock: Option<u32>,
     /// `--log`; `info` when not given.
     pub(crate) log: Option<&'static str>,
+    /// `--geo-path`; the databases of npm when not given.
+    pub(crate) geo: Option<String>,
     /// Sites to make at once: name and zone.
     pub(crate) sites: Vec<(&'static str, &'static str)>,
 }
@@ -117,7 +119,7 @@ impl Program {
             .arg(home.keys())
             .arg("--engine-library")
             .arg(command::engine_library())
-            .args(["--geo-path", &command::geo_path()])
+            .args(["--geo-path", &options.geo.unwrap_or_else(command::geo_path)])
             .args(["--log", options.log.unwrap_or("info")])
             .args(&options.args)
             .envs(options.env)

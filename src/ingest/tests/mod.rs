@@ -1,11 +1,13 @@
 //! The pipeline as a whole: what is counted, how, and what never comes out.
 
+mod rules;
+
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Event, KeptBack, PathRule, Rules, SCROLL_NONE, SiteId, day};
+use crate::model::{Event, SCROLL_NONE, SiteId, day};
 
 const NOW: u32 = 1_795_000_000;
 const KEY: [u8; 32] = [9; 32];
@@ -44,8 +46,8 @@ fn run_with(
     site: &Site,
     key: Option<&[u8; 32]>,
 ) -> Result<Event, Outcome> {
-    let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap() };
-    let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
+    let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+    let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     let rules = SiteRules::new(&site.rules);
     let moment = &day::locate(NOW, &site.zone);
     let target = Target { site, rules: &rules, key, moment, now: NOW };
@@ -104,7 +106,7 @@ fn a_page_view_becomes_an_event() {
         language: "de".into(),
         screen: String::new(),
         click_id: String::new(),
-        score: event.score,
+        score: 10,
         engaged_ms: 0,
         scroll: SCROLL_NONE,
         props: vec![],
@@ -128,6 +130,16 @@ fn signals_come_first_wherever_they_are() {
 
 #[test]
 fn what_is_not_counted_has_an_outcome() {
+    let reason = |user_agent: Option<&'static [u8]>, purpose: &[&'static [u8]]| {
+        let headers = Headers { user_agent, purpose: purpose.to_vec(), ..headers() };
+        let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+        let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
+        prepare(&facts, &payload(VIEW), &cx).err().unwrap()
+    };
+    assert_eq!(reason(None, &[]), Refusal::bot("no_user_agent"));
+    assert_eq!(reason(Some(b"GPTBot/1.2"), &[]), Refusal::bot("GPTBot"));
+    assert_eq!(reason(Some(b"SomeBot/1.2"), &[]), Refusal::bot("other"));
+    assert_eq!(reason(Some(CHROME), &[b"prefetch"]), Refusal::bot("ahead_of_time"));
     let own = site("example.com", &[]);
     for user_agent in [None, Some(&b""[..]), Some(b"curl/8.5.0")] {
         let headers = Headers { user_agent, ..headers() };
@@ -140,6 +152,26 @@ fn what_is_not_counted_has_an_outcome() {
     let demo = site("demo.example", &["localhost", "127.0.0.1", "::1"]);
     let body = r#"{"n":"pageview","d":"demo.example","u":"http://[::1]:8000/demo"}"#;
     assert_eq!(run(&headers(), &payload(body), &demo).unwrap().hostname, "::1");
+}
+
+#[test]
+fn hints_complete_the_agent_and_signs_make_the_score() {
+    let own = payload(VIEW);
+    let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
+    let prepared = |headers: &Headers<'_>, by_key: bool| {
+        let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key };
+        let prepared = prepare(&facts, &own, &cx).ok().unwrap();
+        (prepared.agent.browser, prepared.score())
+    };
+    let brave = Headers {
+        sec_ch_ua: Some(br#""Brave";v="142", "Chromium";v="142", "Not_A Brand";v="99""#),
+        accept: Some(b"*/*"),
+        ..headers()
+    };
+    assert_eq!(prepared(&brave, false), ("Brave", 0));
+    let bare = Headers { accept_language: None, ..headers() };
+    assert_eq!(prepared(&bare, false), ("Chrome", 35));
+    assert_eq!(prepared(&bare, true), ("Chrome", 0));
 }
 
 #[test]
@@ -172,8 +204,8 @@ fn an_own_page_under_a_bare_address_is_no_referrer_either() {
 fn each_site_of_an_event_has_its_own_token() {
     let body = r#"{"n":"pageview","d":"a.example,b.example","u":"https://a.example/","r":"https://b.example/"}"#;
     let (payload, headers) = (payload(body), headers());
-    let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap() };
-    let cx = Context { geo: &Geo::default(), agents: &AGENTS, trusted: &[] };
+    let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+    let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
     let prepared = prepare(&facts, &payload, &cx).unwrap_or_else(|outcome| panic!("{outcome:?}"));
     let moment = day::locate(NOW, &day::zone("UTC").unwrap());
     let rules = SiteRules::default();
@@ -241,18 +273,19 @@ fn nothing_that_identifies_comes_out() {
         accept_language: Some(b"x-canarylanguage"),
         ..Headers::default()
     };
-    let facts = Facts { headers: &headers, peer: "203.0.113.88".parse().unwrap() };
-    let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
+    let facts = Facts { headers: &headers, peer: "203.0.113.88".parse().unwrap(), by_key: false };
+    let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     let site = site("example.com", &[]);
     let (moment, rules) = (&day::locate(NOW, &site.zone), &SiteRules::default());
     let target = Target { site: &site, rules, key: Some(&KEY), moment, now: NOW };
     let reduced = process(&facts, &payload(body), &target, &cx).unwrap();
     let text = format!("{reduced:?}");
     let event = event_of(reduced);
-    for canary in ["canary", "203.0.113", "jane", "4815162342", "31415", "x86_64", "gclid"] {
+    for canary in ["canary", "203.0.113", "jane", "4815162342", "31415", "x86_64"] {
         let found = text.replace("Canary", "").contains(canary);
         assert!(!found, "{canary} in {text}");
     }
+    assert_eq!(event.click_id, "gclid", "its name only");
     assert_eq!(event.path, "/u/:email/:number/x");
     assert_eq!(event.referrer, "news.example");
 }
@@ -346,97 +379,3 @@ assert_lacks!(Identity: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Payload: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Prepared: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Agents: std::fmt::Debug, Clone);
-
-/// What the rules of a site make of an event.
-fn by_rules(rules: &Rules, peer: &str, body: &str) -> Result<Reduced, Refusal> {
-    let headers = headers();
-    let facts = Facts { headers: &headers, peer: peer.parse().unwrap() };
-    let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
-    let (site, rules) = (site("example.com", &[]), SiteRules::new(rules));
-    let moment = &day::locate(NOW, &site.zone);
-    let target = Target { site: &site, rules: &rules, key: Some(&KEY), moment, now: NOW };
-    process(&facts, &payload(body), &target, &cx)
-}
-
-fn at_path(path: &str) -> String {
-    format!(r#"{{"n":"pageview","d":"example.com","u":"https://example.com{path}"}}"#)
-}
-
-#[test]
-fn rules_leave_out_paths_networks_and_countries_each_for_its_reason() {
-    let rules = Rules {
-        excluded_paths: vec!["/admin/**".into()],
-        excluded_networks: vec!["8.8.4.0/24".into(), "2001:4860:4860::8888".into()],
-        excluded_countries: vec!["AU".into()],
-        ..Rules::default()
-    };
-    for (peer, path, reason) in [
-        ("8.8.8.8", "/", None),
-        ("8.8.8.8", "/admin/users", Some("path")),
-        ("8.8.4.4", "/", Some("network")),
-        ("::ffff:8.8.4.4", "/", Some("network")),
-        ("2001:4860:4860::8888", "/", Some("network")),
-        ("2001:4860:4860::8844", "/", None),
-        ("1.1.1.1", "/", Some("country")),
-    ] {
-        let found = by_rules(&rules, peer, &at_path(path)).err();
-        assert_eq!(found, reason.map(Refusal::excluded), "{peer} {path}");
-    }
-    let elsewhere = at_path("/").replace("//example.com", "//other.example");
-    assert_eq!(by_rules(&rules, "8.8.8.8", &elsewhere), Err(Refusal::excluded("hostname")));
-}
-
-#[test]
-fn rules_say_what_of_an_address_is_kept() {
-    let rules = Rules {
-        query_params: vec!["id".into()],
-        path_rules: vec![PathRule { from: "/user/*".into(), to: "/user/:name".into() }],
-        ..Rules::default()
-    };
-    let kept = |path: &str| event_of(by_rules(&rules, "8.8.8.8", &at_path(path)).unwrap()).path;
-    assert_eq!(kept("/user/jane?id=7&token=secret"), "/user/:name?id=7");
-    assert_eq!(kept("/list?id=jane%40mail.example"), "/list?id=:email");
-    assert_eq!(kept("/list?token=secret"), "/list");
-}
-
-#[test]
-fn undeclared_properties_are_kept_back_by_name() {
-    let rules = Rules { properties: vec!["plan".into(), "user".into()], ..Rules::default() };
-    let body = at_path("/").replace(
-        '{',
-        r#"{"p":{"plan":"pro","user":"1234567","colour":"red","mail":"a@b.example","url":"/x"},"#,
-    );
-    let reduced = by_rules(&rules, "8.8.8.8", &body).unwrap();
-    assert_eq!(
-        reduced.kept_back,
-        [
-            (KeptBack::Property, "mail".to_owned()),
-            (KeptBack::Value, "user".to_owned()),
-            (KeptBack::Property, "colour".to_owned()),
-        ]
-    );
-    let props = event_of(reduced).props;
-    let expected = [("plan", "pro"), ("url", "/x")];
-    assert_eq!(props, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-}
-
-#[test]
-fn what_a_page_reports_of_itself_has_no_token() {
-    let body = at_path("/user/12345678")
-        .replace("pageview", WEB_VITALS)
-        .replace('{', r#"{"v":{"lcp":1234,"cls":0.1},"#);
-    let reduced = by_rules(&Rules::default(), "8.8.8.8", &body).unwrap();
-    let Row::Vitals(vitals) = reduced.row else { panic!("{:?}", reduced.row) };
-    assert_eq!(vitals.len(), 2);
-    assert_eq!((vitals[0].path.as_str(), vitals[0].country.as_str()), ("/user/:number", "US"));
-    let body = at_path("/a").replace("pageview", SCRIPT_ERROR).replace('{', r#"{"t":"at 'x' 12","#);
-    let reduced = by_rules(&Rules::default(), "8.8.8.8", &body).unwrap();
-    let Row::ScriptError(error) = reduced.row else { panic!("{:?}", reduced.row) };
-    assert_eq!((error.template.as_str(), error.browser.as_str()), ("at '' 0", "Chrome"));
-    for nothing in [
-        r#"{"n":"web_vitals","u":"https://e.example/"}"#,
-        r#"{"n":"js_error","u":"https://e.example/"}"#,
-    ] {
-        assert!(parse_event(nothing.as_bytes()).is_err());
-    }
-}
