@@ -20,5 +20,6 @@ pub mod origin;
 pub mod dashboard;
 pub mod setup;
 pub mod assets;
+pub mod first_party;
 pub mod demo;
 pub mod ops;

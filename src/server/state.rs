@@ -10,6 +10,7 @@ use crate::account::sites::Sites;
 use crate::ingest::{Agents, Context, Geo, Headers, Identity, address};
 use crate::keys::Keys;
 use crate::report::cache::Cache;
+use crate::server::first_party::FirstParty;
 use crate::server::origin::PublicOrigin;
 use crate::server::outcomes::OutcomeCounts;
 use crate::server::turns::Turns;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub retention_months: u32,
     /// Peers whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The operator's own path for scripts and collecting.
+    pub first_party: Option<FirstParty>,
 }
 
 /// Everything a request may need.
