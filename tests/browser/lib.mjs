@@ -123,11 +123,16 @@ export async function siteOf(page, proxied = {}) {
   const asked = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://x");
-    asked.push({ path: pathname, headers: request.headers });
+    const entry = { path: pathname, headers: request.headers };
+    asked.push(entry);
     const target = Object.entries(proxied).find(([own]) => pathname.startsWith(own));
-    if (target) return handOn(request, response, request.url.replace(target[0], target[1]));
+    if (target) return handOn(request, response, request.url.replace(target[0], target[1]), entry);
     const made = page(pathname);
     response.statusCode = made ? 200 : 404;
+    if (made?.script) {
+      response.setHeader("Content-Type", "text/javascript");
+      return response.end(made.script);
+    }
     response.setHeader("Content-Type", "text/html; charset=utf-8");
     response.end(`<!doctype html><html lang="en"><head><title>A shop</title><link rel="icon" href="data:,">
       ${made?.head ?? ""}</head><body><h1>A shop</h1>${made?.body ?? ""}</body></html>`);
@@ -137,12 +142,13 @@ export async function siteOf(page, proxied = {}) {
   return { port, origin: `http://shop.example:${port}`, asked, close: () => server.close() };
 }
 
-async function handOn(request, response, path) {
+async function handOn(request, response, path, entry) {
   const parts = [];
   for await (const part of request) parts.push(part);
   const { host, connection, ...headers } = request.headers;
   const method = request.method;
   const body = method == "POST" ? Buffer.concat(parts) : undefined;
+  if (body) entry.body = JSON.parse(String(body));
   const answer = await fetch(given.url + path, { method, headers: { ...headers, "accept-encoding": "identity" }, body });
   response.writeHead(answer.status, { "Content-Type": answer.headers.get("content-type") });
   response.end(Buffer.from(await answer.arrayBuffer()));

@@ -18,3 +18,16 @@ fn every_feature_of_the_scripts_becomes_the_rows_it_should() {
         assert_eq!(program.counted(outcome), 0, "{outcome}");
     }
 }
+
+#[test]
+fn whoever_asks_not_to_be_counted_is_not_and_nothing_is_kept_in_a_browser() {
+    let (program, setup) = start_with(OWN_PATH);
+    for domain in ["shop.example", "a.shop.example"] {
+        program.add_site(domain, "UTC");
+    }
+    run("switches", &program, &setup);
+    run("storage", &program, &setup);
+    for outcome in ["opted_out", "unknown_site", "limited", "bot"] {
+        assert_eq!(program.counted(outcome), 0, "{outcome}");
+    }
+}
