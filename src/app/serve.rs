@@ -27,6 +27,7 @@ use crate::config::{self, Config};
 use crate::ingest::{self, Agents};
 use crate::keys::{self, Keys, KeysConfig};
 use crate::model::{Outcome, now};
+use crate::server::first_party::FirstParty;
 use crate::server::state::{Parts, Role, Settings, State};
 use crate::server::{listen, router};
 use crate::spool::{self, Spool};
@@ -217,6 +218,7 @@ fn settings(config: &Config) -> Settings {
         threshold: config.threshold,
         retention_months: config.retention_months,
         trusted_proxies: config.trusted_proxies.clone(),
+        first_party: config.first_party_path.clone().map(FirstParty::new),
     }
 }
 

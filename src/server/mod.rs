@@ -20,6 +20,7 @@ pub mod origin;
 pub mod dashboard;
 pub mod setup;
 pub mod assets;
+pub mod first_party;
 pub mod demo;
 mod norms;
 pub mod ops;

@@ -19,13 +19,17 @@ const PATH_BYTES_MAX: usize = 2048;
 pub async fn public(state: Arc<State>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
-    match (&method, path.as_str()) {
+    let own = state.settings.first_party.as_ref().and_then(|own| own.usual(&path));
+    match (&method, own.unwrap_or(&path)) {
         (&Method::POST, "/api/event") => collect::event(&state, request, peer.ip()).await,
         (&Method::GET, "/pixel.gif") => collect::pixel(&state, &request, peer.ip()).await,
         (&Method::OPTIONS, "/api/event" | "/pixel.gif") => collect::preflight(),
         (_, "/api/event") => not_allowed("POST, OPTIONS"),
         (_, "/pixel.gif") => not_allowed("GET, OPTIONS"),
-        (&Method::GET | &Method::HEAD, "/js/script.js") => assets::tracker(request.headers()),
+        (&Method::GET | &Method::HEAD, "/js/script.js") => script("script.js", &request),
+        (&Method::GET | &Method::HEAD, "/js/full.js") => script("full.js", &request),
+        (&Method::GET | &Method::HEAD, "/js/vitals.js") => script("vitals.js", &request),
+        (&Method::GET | &Method::HEAD, "/js/opt-out.js") => script("opt-out.js", &request),
         (&Method::GET | &Method::HEAD, "/health") => ops::health(),
         (&Method::GET | &Method::HEAD, "/ready") => ops::ready(&state),
         (&Method::GET | &Method::HEAD, _) if path.starts_with(WELL_KNOWN) => {
@@ -89,6 +93,10 @@ fn page(state: &State, request: &Request<Incoming>, path: &str) -> Answer {
         || path.strip_prefix("/setup/").is_some_and(|rest| !rest.contains('/'))
         || path.strip_prefix("/sites/").is_some_and(|rest| rest.split('/').count() <= 2);
     if is_page { assets::page(headers) } else { not_found() }
+}
+
+fn script(name: &str, request: &Request<Incoming>) -> Answer {
+    assets::script(name, request.headers())
 }
 
 fn not_found() -> Answer {

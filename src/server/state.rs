@@ -12,6 +12,7 @@ use crate::ingest::caps::Caps;
 use crate::ingest::{Agents, Context, Headers, Identity, Lookups, Rulebook, address};
 use crate::keys::Keys;
 use crate::report::cache::Cache;
+use crate::server::first_party::FirstParty;
 use crate::server::origin::PublicOrigin;
 use crate::server::outcomes::OutcomeCounts;
 use crate::server::turns::Turns;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub retention_months: u32,
     /// Peers whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The operator's own path for scripts and collecting.
+    pub first_party: Option<FirstParty>,
 }
 
 /// Everything a request may need.

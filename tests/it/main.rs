@@ -49,6 +49,8 @@ mod one_closer;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod tracker;
+#[cfg(test)]
 mod days;
 #[cfg(test)]
 mod closing;
