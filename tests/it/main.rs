@@ -17,6 +17,8 @@ mod rows;
 #[cfg(test)]
 mod leak;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod numbers;
 #[cfg(test)]
 mod signals;
