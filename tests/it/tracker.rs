@@ -14,6 +14,7 @@ fn every_feature_of_the_scripts_becomes_the_rows_it_should() {
         program.add_site(domain, "UTC");
     }
     run("tracker", &program, &setup);
+    run("life", &program, &setup);
     for outcome in ["excluded", "unknown_site", "invalid", "bot", "limited", "opted_out"] {
         assert_eq!(program.counted(outcome), 0, "{outcome}");
     }
