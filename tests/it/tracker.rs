@@ -27,6 +27,7 @@ fn whoever_asks_not_to_be_counted_is_not_and_nothing_is_kept_in_a_browser() {
         program.add_site(domain, "UTC");
     }
     run("switches", &program, &setup);
+    run("vitals", &program, &setup);
     run("storage", &program, &setup);
     for outcome in ["opted_out", "unknown_site", "limited", "bot"] {
         assert_eq!(program.counted(outcome), 0, "{outcome}");
