@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 /** An ordinary browser; the one in use would name itself a robot. */
-const USER_AGENT =
+export const USER_AGENT =
   "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 /** Near this many seconds to midnight UTC a script waits: it counts what happens on one day. */
 const MIDNIGHT_ROOM = 100;

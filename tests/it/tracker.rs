@@ -14,6 +14,7 @@ fn every_feature_of_the_scripts_becomes_the_rows_it_should() {
         program.add_site(domain, "UTC");
     }
     run("tracker", &program, &setup);
+    run("life", &program, &setup);
     for outcome in ["excluded", "unknown_site", "invalid", "bot", "limited", "opted_out"] {
         assert_eq!(program.counted(outcome), 0, "{outcome}");
     }
@@ -26,6 +27,7 @@ fn whoever_asks_not_to_be_counted_is_not_and_nothing_is_kept_in_a_browser() {
         program.add_site(domain, "UTC");
     }
     run("switches", &program, &setup);
+    run("vitals", &program, &setup);
     run("storage", &program, &setup);
     for outcome in ["opted_out", "unknown_site", "limited", "bot"] {
         assert_eq!(program.counted(outcome), 0, "{outcome}");
