@@ -45,6 +45,8 @@ mod forgotten;
 #[cfg(test)]
 mod closing_kills;
 #[cfg(test)]
+mod hygiene;
+#[cfg(test)]
 mod late_rows;
 #[cfg(test)]
 mod one_closer;
