@@ -24,6 +24,8 @@ pub enum Kind {
     Url,
     /// Scheme, host and port only.
     Origin,
+    /// A path below the public address, such as `/numbers`; empty is none.
+    WebPath,
     /// Any text that is not empty.
     Text,
     /// A password: only by variable or the file it names, never shown.
@@ -60,6 +62,8 @@ pub const KEYS: &[Key] = &[
     key("data_dir", Kind::Path, Some("data"), "where spool, caches and the engine's data lie"),
     key("key_dir", Kind::Path, None, "where day keys are kept; must be RAM-backed and 0700"),
     key("geo_path", Kind::Paths, None, "city databases in MMDB format (IPv4 and IPv6)"),
+    key("datacentre_list", Kind::Path, None, "networks whose visits count as bots, one a line"),
+    key("spam_list", Kind::Path, None, "hosts that spam referrers, one a line"),
     key("engine_library", Kind::Path, None, "libchdb.so of the embedded ClickHouse"),
     key("engine_memory", Kind::Size, Some("600MiB"), "memory the embedded ClickHouse may use"),
     key("engine_http_port", Kind::Port, None, "port of the embedded ClickHouse; any free one"),
@@ -69,6 +73,7 @@ pub const KEYS: &[Key] = &[
     key("clickhouse_database", Kind::Text, Some("headcount"), "database there"),
     key("trusted_proxies", Kind::Networks, Some(""), "networks whose forwarded headers hold"),
     key("public_url", Kind::Origin, None, "address under which browsers reach headcount"),
+    key("first_party_path", Kind::WebPath, Some(""), "scripts and collecting also below this path"),
     key("metrics_listen", Kind::AddressOrOff, Some("127.0.0.1:8001"), "where /metrics is served"),
     key("role", Kind::Word(&["all", "collect"]), Some("all"), "everything, or only collecting"),
     key("demo", Kind::Switch, Some("false"), "create the site demo.example and its pages"),
@@ -106,6 +111,7 @@ impl Key {
             Kind::Size => "SIZE".to_owned(),
             Kind::Port => "PORT".to_owned(),
             Kind::Url | Kind::Origin => "URL".to_owned(),
+            Kind::WebPath => "/PATH".to_owned(),
             Kind::Text | Kind::Secret => "TEXT".to_owned(),
             Kind::Networks => "CIDR[,CIDR]".to_owned(),
             Kind::Word(words) => words.join("|"),

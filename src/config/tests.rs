@@ -137,6 +137,7 @@ fn bounds_hold() {
         ("clickhouse_database", "a;b"),
         ("log", "headcount=loud"),
         ("public_url", "https://a.example/path"),
+        ("first_party_path", "/js/own"),
         ("data_dir", ""),
     ] {
         assert!(Config::load(&flags(&[(name, bad)]), None, &BTreeMap::new()).is_err(), "{name}");
@@ -150,11 +151,14 @@ fn what_check_prints_is_a_configuration_and_has_every_key() {
     let given = flags(&[
         ("key_dir", "/dev/shm/k"),
         ("geo_path", "a\"b,c"),
+        ("datacentre_list", "/networks.txt"),
+        ("spam_list", "/hosts.txt"),
         ("engine_library", "/l.so"),
         ("engine_http_port", "1234"),
         ("clickhouse_url", "http://db:8123"),
         ("trusted_proxies", "10.0.0.0/8,::1"),
         ("public_url", "https://stats.example.com"),
+        ("first_party_path", "/numbers"),
         ("metrics_listen", "off"),
         ("fsync", "each"),
         ("log_format", "json"),

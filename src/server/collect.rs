@@ -16,7 +16,9 @@ use hyper::header::{
 use hyper::{Request, StatusCode};
 use serde_json::json;
 
-use crate::ingest::{self, Facts, Headers, Payload, PayloadError, Prepared};
+use crate::ingest::{
+    self, Facts, Headers, Payload, PayloadError, Prepared, Reduced, Row, SiteRules, Target,
+};
 use crate::model::{LocalMoment, Outcome, Refusal, Site, day, now};
 use crate::server::answer::{self, Answer};
 use crate::server::limit::{self, BodyError};
@@ -226,10 +228,11 @@ async fn judge(
         return Verdict::one(Outcome::Unavailable);
     };
     let at = now();
-    let facts = Facts { headers, peer };
+    let facts = Facts { headers, peer, by_key };
+    let lookups = state.lookups.load();
     let mut outcomes = Vec::with_capacity(payload.sites().len());
     let mut records: Vec<Record> = Vec::new();
-    let mut sealed = Vec::new();
+    let mut taken = Vec::new();
     let mut prepared = None;
     for name in payload.sites() {
         let Some(site) = directory.by_domain(name).filter(|site| allowed(site)) else {
@@ -237,16 +240,21 @@ async fn judge(
             continue;
         };
         let moment = day::locate(at, &site.zone);
-        let judged = ingest::admit(payload, site).and_then(|()| {
-            let prepared = prepared
-                .get_or_insert_with(|| ingest::prepare(&facts, payload, &state.ingest_context()));
+        let rules = state.rules.of(site);
+        let judged = ingest::admit(payload, site, &rules).and_then(|()| {
+            let prepared = prepared.get_or_insert_with(|| {
+                ingest::prepare(&facts, payload, &state.ingest_context(&lookups))
+            });
             let prepared = prepared.as_ref().map_err(|refusal| *refusal)?;
-            seal(state, prepared, payload, site, &moment, at, by_key)
+            reduce(state, prepared, payload, (site, &rules), &moment, at)
         });
         match judged {
-            Ok(record) => {
-                records.push(record);
-                sealed.push((site.id, moment.day));
+            Ok(reduced) => {
+                for (what, name) in reduced.kept_back {
+                    state.outcomes.keep_back(site.id, moment.day, what, name);
+                }
+                records.extend(sealed(reduced.row, by_key));
+                taken.push((site.id, moment.day));
                 outcomes.push(Outcome::Accepted);
             }
             Err(refusal) => {
@@ -260,7 +268,7 @@ async fn judge(
     {
         state.note_untrusted_proxy(peer);
     }
-    drop(prepared);
+    drop((prepared, lookups));
     if !records.is_empty()
         && let Err(error) = state.spool.append(records).await
     {
@@ -272,7 +280,7 @@ async fn judge(
         for outcome in outcomes.iter_mut().filter(|one| **one == Outcome::Accepted) {
             *outcome = refused;
         }
-        for (site, day) in sealed {
+        for (site, day) in taken {
             state.outcomes.add(site, day, refused.into());
         }
     }
@@ -284,21 +292,34 @@ async fn judge(
     Verdict { outcomes, invalid: None, ends_connection: false, site }
 }
 
-/// The last steps for one site: token, event, record.
-fn seal(
+/// The last steps for one site: token, row, caps.
+fn reduce(
     state: &State,
     prepared: &Prepared,
     payload: &Payload,
-    site: &Site,
+    (site, rules): (&Site, &SiteRules),
     moment: &LocalMoment,
     at: u32,
-    by_key: bool,
-) -> Result<Record, Refusal> {
-    let key = state.keys.of(site.id, moment, at);
-    let mut event =
-        ingest::event(prepared, payload, site, key.as_deref().map(|key| &**key), moment, at)?;
-    event.by_key = by_key;
-    Ok(row::event_record(&event))
+) -> Result<Reduced, Refusal> {
+    // What a page reports about itself carries no token: no key is needed.
+    let key = if payload.is_report() { None } else { state.keys.of(site.id, moment, at) };
+    let key = key.as_deref().map(|key| &**key);
+    let target = Target { site, rules, key, moment, now: at };
+    let mut reduced = ingest::reduce(prepared, payload, &target)?;
+    state.caps.apply(&mut reduced);
+    Ok(reduced)
+}
+
+/// The records of a row.
+fn sealed(row: Row, by_key: bool) -> Vec<Record> {
+    match row {
+        Row::Event(mut event) => {
+            event.by_key = by_key;
+            vec![row::event_record(&event)]
+        }
+        Row::Vitals(vitals) => vitals.iter().map(row::vital_record).collect(),
+        Row::ScriptError(error) => vec![row::script_error_record(&error)],
+    }
 }
 
 fn count(state: &State, verdict: &Verdict) {
@@ -330,7 +351,12 @@ pub(super) fn gather(headers: &HeaderMap) -> Headers<'_> {
         origin: one(headers, "origin"),
         forwarded: all(headers, "forwarded"),
         x_forwarded_for: all(headers, "x-forwarded-for"),
+        accept: one(headers, "accept"),
         accept_language: one(headers, "accept-language"),
+        sec_ch_ua: one(headers, "sec-ch-ua"),
+        sec_ch_ua_mobile: one(headers, "sec-ch-ua-mobile"),
+        sec_ch_ua_platform: one(headers, "sec-ch-ua-platform"),
+        sec_fetch_mode: one(headers, "sec-fetch-mode"),
         purpose,
     }
 }

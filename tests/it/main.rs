@@ -47,11 +47,15 @@ mod forgotten;
 #[cfg(test)]
 mod closing_kills;
 #[cfg(test)]
+mod hygiene;
+#[cfg(test)]
 mod late_rows;
 #[cfg(test)]
 mod one_closer;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod tracker;
 #[cfg(test)]
 mod days;
 #[cfg(test)]
@@ -60,5 +64,7 @@ mod closing;
 mod limits;
 #[cfg(test)]
 mod prober;
+#[cfg(test)]
+mod replaced;
 #[cfg(test)]
 mod years;
