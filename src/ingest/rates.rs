@@ -3,7 +3,6 @@
 //! The lists come from npm (see `package.json`) and, for browsers, from the package of the crate
 //! `ua-parser` in cargo's registry. To see the figures:
 //! `cargo test --profile ci --lib rates -- --nocapture --test-threads 1`.
-#![expect(clippy::print_stdout, reason = "the figures are what these tests are for")]
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -17,7 +16,7 @@ fn npm(file: &str) -> String {
 }
 
 /// User-Agents of 10,000 people, as the npm package `user-agents` has them: about 950 differ.
-fn people() -> Vec<String> {
+pub(crate) fn people() -> Vec<String> {
     let samples: Vec<serde_json::Value> =
         serde_json::from_str(&npm("user-agents/dist/user-agents.json")).unwrap();
     samples.iter().map(|sample| sample["userAgent"].as_str().unwrap().to_owned()).collect()

@@ -264,6 +264,17 @@ mod tests {
     }
 
     #[test]
+    fn facebooks_click_id_says_nothing_of_money() {
+        let by = |click_id, google_click, referrer| {
+            let campaign = Campaign { click_id, google_click, ..Campaign::default() };
+            find(&campaign, referrer).channel
+        };
+        assert_eq!(by("fbclid", false, "facebook.com"), "Organic Social");
+        assert_eq!(by("gclid", true, "google.com"), "Paid Search");
+        assert_eq!(by("gclid", true, "youtube.com"), "Organic Video");
+    }
+
+    #[test]
     fn the_table_is_sorted_and_names_no_host_twice() {
         let table: Table = toml::from_str(include_str!("sources.toml")).unwrap();
         assert!(table.source.is_sorted_by(|a, b| a.name < b.name));
