@@ -21,3 +21,8 @@ pub mod tasks;
 pub mod serve;
 
 pub use fatal::Fatal;
+
+/// Rules in the form in which they are stored, or the field that is wrong and why.
+fn check_rules(rules: crate::model::Rules) -> Result<crate::model::Rules, (&'static str, String)> {
+    crate::ingest::rules::checked(rules).map_err(|error| (error.field, error.message))
+}

@@ -22,11 +22,12 @@ use crate::app::fatal::{CONFIG, FAILED, Fatal, TAKEN};
 use crate::app::hold::Hold;
 use crate::app::lookups::{self, Files};
 use crate::app::operator::Serving;
-use crate::app::{heartbeat, lock, panic_hook, prepare, retention, tasks};
+use crate::app::{check_rules, heartbeat, lock, panic_hook, prepare, retention, tasks};
 use crate::config::{self, Config};
 use crate::ingest::{self, Agents};
 use crate::keys::{self, Keys, KeysConfig};
 use crate::model::{Outcome, now};
+use crate::server::first_party::FirstParty;
 use crate::server::state::{Parts, Role, Settings, State};
 use crate::server::{listen, router};
 use crate::spool::{self, Spool};
@@ -136,7 +137,8 @@ async fn open(
     let database = Database::open(config, Arc::clone(metrics)).await?;
     let database = Arc::new(database);
     let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
-    let accounts = Accounts::new(Arc::clone(&sites)).map_err(|error| Fatal::new(FAILED, error))?;
+    let accounts = Accounts::new(Arc::clone(&sites), check_rules)
+        .map_err(|error| Fatal::new(FAILED, error))?;
     let accounts = accounts.keeping(config.retention_months);
     let state = Arc::new(State::new(Parts {
         settings: settings(config),
@@ -216,6 +218,7 @@ fn settings(config: &Config) -> Settings {
         threshold: config.threshold,
         retention_months: config.retention_months,
         trusted_proxies: config.trusted_proxies.clone(),
+        first_party: config.first_party_path.clone().map(FirstParty::new),
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Scheme, host and port, as browsers send it in `Origin`.
     pub public_url: Option<String>,
+    /// `/PATH`, without a slash at its end.
+    pub first_party_path: Option<String>,
     /// `None` is `off`.
     pub metrics_listen: Option<SocketAddr>,
     pub role: Role,
@@ -144,6 +146,7 @@ impl Config {
                 toml::Value::Array(texts.collect())
             }
             "public_url" => self.public_url.clone()?.into(),
+            "first_party_path" => self.first_party_path.clone().unwrap_or_default().into(),
             "metrics_listen" => {
                 self.metrics_listen.map_or_else(|| "off".to_owned(), |at| at.to_string()).into()
             }
@@ -208,6 +211,7 @@ impl Reader {
         let clickhouse_database = self.required("clickhouse_database", database);
         let trusted_proxies = self.required("trusted_proxies", parse::networks);
         let public_url = self.optional("public_url", parse::origin);
+        let first_party_path = self.required("first_party_path", parse::web_path);
         let metrics_listen = self.required("metrics_listen", parse::address_or_off);
         let role = self.word("role");
         let demo = self.required("demo", parse::switch);
@@ -235,6 +239,7 @@ impl Reader {
             clickhouse_database: clickhouse_database?,
             trusted_proxies: trusted_proxies?,
             public_url: public_url?,
+            first_party_path: first_party_path?,
             metrics_listen: metrics_listen?,
             role: if role? == "all" { Role::All } else { Role::Collect },
             demo: demo?,

@@ -24,6 +24,8 @@ pub enum Kind {
     Url,
     /// Scheme, host and port only.
     Origin,
+    /// A path below the public address, such as `/numbers`; empty is none.
+    WebPath,
     /// Any text that is not empty.
     Text,
     /// A password: only by variable or the file it names, never shown.
@@ -71,6 +73,7 @@ pub const KEYS: &[Key] = &[
     key("clickhouse_database", Kind::Text, Some("headcount"), "database there"),
     key("trusted_proxies", Kind::Networks, Some(""), "networks whose forwarded headers hold"),
     key("public_url", Kind::Origin, None, "address under which browsers reach headcount"),
+    key("first_party_path", Kind::WebPath, Some(""), "scripts and collecting also below this path"),
     key("metrics_listen", Kind::AddressOrOff, Some("127.0.0.1:8001"), "where /metrics is served"),
     key("role", Kind::Word(&["all", "collect"]), Some("all"), "everything, or only collecting"),
     key("demo", Kind::Switch, Some("false"), "create the site demo.example and its pages"),
@@ -108,6 +111,7 @@ impl Key {
             Kind::Size => "SIZE".to_owned(),
             Kind::Port => "PORT".to_owned(),
             Kind::Url | Kind::Origin => "URL".to_owned(),
+            Kind::WebPath => "/PATH".to_owned(),
             Kind::Text | Kind::Secret => "TEXT".to_owned(),
             Kind::Networks => "CIDR[,CIDR]".to_owned(),
             Kind::Word(words) => words.join("|"),

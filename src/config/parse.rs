@@ -21,6 +21,23 @@ const UNITS: &[(&str, u64)] = &[
     ("B", 1),
 ];
 
+/// Longest path of the operator's own, bytes; requests with much longer ones are not looked at.
+const WEB_PATH_BYTES_MAX: usize = 100;
+/// First segments of paths that headcount answers itself.
+const OWN_PATHS: &[&str] = &[
+    "api",
+    "assets",
+    "demo",
+    "health",
+    "js",
+    "login",
+    "metrics",
+    "pixel.gif",
+    "ready",
+    "setup",
+    "sites",
+];
+
 pub(super) fn text(given: &Text) -> Result<String, String> {
     match given {
         Text::One(text) if text.trim().is_empty() => Err("must not be empty".to_owned()),
@@ -141,6 +158,33 @@ pub(super) fn origin(given: &Text) -> Result<String, String> {
     Ok(parsed.origin().ascii_serialization())
 }
 
+/// A path below the public address; nothing when it is empty.
+pub(super) fn web_path(given: &Text) -> Result<Option<String>, String> {
+    let Text::One(text) = given else { return Err("must be one path and not a list".to_owned()) };
+    let path = text.trim();
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let bad = |why: &str| Err(format!("{path:?} {why}, such as /numbers"));
+    let Some(rest) = path.strip_prefix('/') else { return bad("does not begin with a slash") };
+    if path.len() > WEB_PATH_BYTES_MAX {
+        return bad("is too long: at most 100 bytes");
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
+    for segment in rest.split('/') {
+        if segment.is_empty() || segment.starts_with('.') || !segment.chars().all(plain) {
+            return bad(
+                "is not a plain path of letters, digits, - _ . ~ without a slash at its end",
+            );
+        }
+    }
+    let first = rest.split('/').next().unwrap_or_default();
+    if OWN_PATHS.contains(&first) {
+        return Err(format!("{path:?} lies below /{first}, which headcount uses itself"));
+    }
+    Ok(Some(path.to_owned()))
+}
+
 /// An http or https address without credentials. Errors do not show it: it may hold a password.
 fn web(text: &str, example: &str) -> Result<Url, String> {
     let bad = || format!("is not an http or https address, such as {example}");
@@ -204,6 +248,31 @@ mod tests {
         assert_eq!(origin("http://[::1]:8000"), Ok("http://[::1]:8000".into()));
         for bad in ["stats.example.com", "ftp://a", "https://a/b", "https://a/?x", "https://u@a"] {
             assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_ones_own_is_plain_and_nobody_elses() {
+        assert_eq!(web_path(&one("")), Ok(None));
+        for good in ["/numbers", "/a/b-c", "/~x_1.y"] {
+            assert_eq!(web_path(&one(good)), Ok(Some(good.to_owned())));
+        }
+        for (bad, why) in [
+            ("numbers", "does not begin with a slash"),
+            ("/", "not a plain path"),
+            ("/a/", "not a plain path"),
+            ("/a//b", "not a plain path"),
+            ("/a/../b", "not a plain path"),
+            ("/.well-known", "not a plain path"),
+            ("/ä", "not a plain path"),
+            ("/a?b", "not a plain path"),
+            ("/a%2fb", "not a plain path"),
+            ("/js", "lies below /js, which headcount uses itself"),
+            ("/api/x", "lies below /api, which headcount uses itself"),
+            (&format!("/{}", "a".repeat(100)), "too long"),
+        ] {
+            let said = web_path(&one(bad)).unwrap_err();
+            assert!(said.contains(why), "{bad}: {said}");
         }
     }
 

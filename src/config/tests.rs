@@ -137,6 +137,7 @@ fn bounds_hold() {
         ("clickhouse_database", "a;b"),
         ("log", "headcount=loud"),
         ("public_url", "https://a.example/path"),
+        ("first_party_path", "/js/own"),
         ("data_dir", ""),
     ] {
         assert!(Config::load(&flags(&[(name, bad)]), None, &BTreeMap::new()).is_err(), "{name}");
@@ -157,6 +158,7 @@ fn what_check_prints_is_a_configuration_and_has_every_key() {
         ("clickhouse_url", "http://db:8123"),
         ("trusted_proxies", "10.0.0.0/8,::1"),
         ("public_url", "https://stats.example.com"),
+        ("first_party_path", "/numbers"),
         ("metrics_listen", "off"),
         ("fsync", "each"),
         ("log_format", "json"),

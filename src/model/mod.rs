@@ -8,6 +8,7 @@ pub mod event;
 pub mod label;
 pub mod measured;
 pub mod outcome;
+pub mod rules;
 pub mod site;
 
 pub use clock::now;
@@ -15,4 +16,5 @@ pub use day::{Day, LocalMoment, ZoneError};
 pub use event::{Event, SCROLL_NONE};
 pub use measured::{KeptBack, Metric, ScriptError, Vital};
 pub use outcome::{Outcome, Refusal};
+pub use rules::{PathRule, Rules};
 pub use site::{Site, SiteId};

@@ -41,10 +41,10 @@ pub fn asset(path: &str, headers: &HeaderMap) -> Answer {
     send(Web::get, path, headers, Keep::Forever)
 }
 
-/// The tracker, for any site.
+/// A script for the pages of any site.
 #[must_use]
-pub fn tracker(headers: &HeaderMap) -> Answer {
-    let mut answer = send(Tracker::get, "script.js", headers, Keep::Hours);
+pub fn script(name: &str, headers: &HeaderMap) -> Answer {
+    let mut answer = send(Tracker::get, name, headers, Keep::Hours);
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(

@@ -8,8 +8,9 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
 use crate::server::answer::{self, Answer};
+use crate::server::norms::{self, WELL_KNOWN};
 use crate::server::state::{Role, State};
-use crate::server::{assets, collect, dashboard, demo, ops, query, setup};
+use crate::server::{assets, collect, counts, dashboard, demo, ops, query, rules, setup};
 
 /// Longest path that is looked at, bytes.
 const PATH_BYTES_MAX: usize = 2048;
@@ -18,15 +19,22 @@ const PATH_BYTES_MAX: usize = 2048;
 pub async fn public(state: Arc<State>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
-    match (&method, path.as_str()) {
+    let own = state.settings.first_party.as_ref().and_then(|own| own.usual(&path));
+    match (&method, own.unwrap_or(&path)) {
         (&Method::POST, "/api/event") => collect::event(&state, request, peer.ip()).await,
         (&Method::GET, "/pixel.gif") => collect::pixel(&state, &request, peer.ip()).await,
         (&Method::OPTIONS, "/api/event" | "/pixel.gif") => collect::preflight(),
         (_, "/api/event") => not_allowed("POST, OPTIONS"),
         (_, "/pixel.gif") => not_allowed("GET, OPTIONS"),
-        (&Method::GET | &Method::HEAD, "/js/script.js") => assets::tracker(request.headers()),
+        (&Method::GET | &Method::HEAD, "/js/script.js") => script("script.js", &request),
+        (&Method::GET | &Method::HEAD, "/js/full.js") => script("full.js", &request),
+        (&Method::GET | &Method::HEAD, "/js/vitals.js") => script("vitals.js", &request),
+        (&Method::GET | &Method::HEAD, "/js/opt-out.js") => script("opt-out.js", &request),
         (&Method::GET | &Method::HEAD, "/health") => ops::health(),
         (&Method::GET | &Method::HEAD, "/ready") => ops::ready(&state),
+        (&Method::GET | &Method::HEAD, _) if path.starts_with(WELL_KNOWN) => {
+            norms::well_known(&state, path.get(WELL_KNOWN.len()..).unwrap_or_default())
+        }
         _ if path.len() > PATH_BYTES_MAX || state.settings.role == Role::Collect => not_found(),
         (_, api) if api.starts_with("/api/") => api_route(&state, request, peer.ip()).await,
         (&Method::GET | &Method::HEAD, _) => page(&state, &request, &path),
@@ -60,12 +68,37 @@ async fn api_route(state: &Arc<State>, request: Request<Incoming>, peer: IpAddr)
             setup::finish(state, &token, request).await
         }
         (&Method::POST, ["sites"]) => dashboard::add_site(state, request).await,
-        (&Method::GET, ["sites", domain, "outcomes"]) => {
-            let domain = (*domain).to_owned();
-            query::outcomes(state, &domain, request.headers(), request.uri().query()).await
+        (method, ["sites", domain, rest @ ..]) => {
+            let (method, domain) = (method.clone(), (*domain).to_owned());
+            let rest: Vec<String> = rest.iter().map(|part| (*part).to_owned()).collect();
+            site_route(state, &method, &domain, &rest, request).await
         }
         (_, ["me"] | ["openapi.json"]) => not_allowed("GET"),
         (_, ["login" | "logout" | "sites"] | ["v2", "query"]) => not_allowed("POST"),
+        _ => not_found(),
+    }
+}
+
+/// What belongs to one site.
+async fn site_route(
+    state: &Arc<State>,
+    method: &Method,
+    domain: &str,
+    rest: &[String],
+    request: Request<Incoming>,
+) -> Answer {
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    match (method, rest.as_slice()) {
+        (&Method::GET, ["rules"]) => rules::show(state, domain, request.headers()).await,
+        (&Method::PUT, ["rules"]) => rules::change(state, domain, request).await,
+        (&Method::POST, ["rules", "preview"]) => rules::preview(state, domain, request).await,
+        (_, ["rules"]) => not_allowed("GET, PUT"),
+        (_, ["rules", "preview"]) => not_allowed("POST"),
+        (&Method::GET, [what]) => {
+            counts::answer(state, domain, what, request.headers(), request.uri().query())
+                .await
+                .unwrap_or_else(not_found)
+        }
         _ => not_found(),
     }
 }
@@ -85,6 +118,10 @@ fn page(state: &State, request: &Request<Incoming>, path: &str) -> Answer {
         || path.strip_prefix("/setup/").is_some_and(|rest| !rest.contains('/'))
         || path.strip_prefix("/sites/").is_some_and(|rest| rest.split('/').count() <= 2);
     if is_page { assets::page(headers) } else { not_found() }
+}
+
+fn script(name: &str, request: &Request<Incoming>) -> Answer {
+    assets::script(name, request.headers())
 }
 
 fn not_found() -> Answer {

@@ -8,9 +8,11 @@ use ipnet::IpNet;
 
 use crate::account::Accounts;
 use crate::account::sites::Sites;
-use crate::ingest::{Agents, Context, Headers, Identity, Lookups, address};
+use crate::ingest::caps::Caps;
+use crate::ingest::{Agents, Context, Headers, Identity, Lookups, Rulebook, address};
 use crate::keys::Keys;
 use crate::report::cache::Cache;
+use crate::server::first_party::FirstParty;
 use crate::server::origin::PublicOrigin;
 use crate::server::outcomes::OutcomeCounts;
 use crate::server::turns::Turns;
@@ -40,6 +42,8 @@ pub struct Settings {
     pub retention_months: u32,
     /// Peers whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The operator's own path for scripts and collecting.
+    pub first_party: Option<FirstParty>,
 }
 
 /// Everything a request may need.
@@ -64,6 +68,10 @@ pub struct State {
     pub store: Store,
     /// Counts of what was not counted.
     pub outcomes: OutcomeCounts,
+    /// The rules of sites, ready for events.
+    pub rules: Rulebook,
+    /// How many different values sites had today.
+    pub caps: Caps,
     /// Who may make reports now.
     pub report_turns: Turns,
     /// Reports that were made before.
@@ -118,6 +126,8 @@ impl State {
             accounts: parts.accounts,
             store: parts.store,
             outcomes: OutcomeCounts::default(),
+            rules: Rulebook::default(),
+            caps: Caps::default(),
             origin: PublicOrigin::default(),
             listening: PublicOrigin::default(),
             limiter_key: parts.limiter_key,

@@ -12,19 +12,20 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 /** An ordinary browser; the one in use would name itself a robot. */
-const USER_AGENT =
+export const USER_AGENT =
   "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 /** Near this many seconds to midnight UTC a script waits: it counts what happens on one day. */
 const MIDNIGHT_ROOM = 100;
 
 export const given = JSON.parse(process.argv[2] ?? "{}");
 
-/** Runs a script and turns its failure into a text and an exit code. */
-export async function run(script) {
+/** Runs a script and turns its failure into a text and an exit code; `without` are flags of the driver's. */
+export async function run(script, { without = [] } = {}) {
   const left = 86400 - (Math.floor(Date.now() / 1000) % 86400);
   if (left < MIDNIGHT_ROOM) await sleep((left + 1) * 1000);
   const browser = await chromium.launch({
     executablePath: given.chromium,
+    ignoreDefaultArgs: without,
     args: [
       // for every request, also those that outlive their page
       `--user-agent=${USER_AGENT}`,
@@ -35,7 +36,7 @@ export async function run(script) {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
-      "--host-resolver-rules=MAP shop.example 127.0.0.1",
+      "--host-resolver-rules=MAP shop.example 127.0.0.1, MAP *.shop.example 127.0.0.1",
     ],
   });
   try {
@@ -50,11 +51,12 @@ export async function run(script) {
 }
 
 /** Somebody with a browser of their own: nothing is shared with others but the machine. */
-export async function person(browser, { automation = true, headers = {}, before = "" } = {}) {
+export async function person(browser, { automation = true, headers = {}, before = "", scripts = true } = {}) {
   const context = await browser.newContext({
     userAgent: USER_AGENT,
     viewport: { width: 1280, height: 900 },
     extraHTTPHeaders: headers,
+    javaScriptEnabled: scripts,
   });
   if (automation) await context.addInitScript("window.__headcount_automation = true");
   if (before) await context.addInitScript(before);
@@ -75,7 +77,7 @@ export async function person(browser, { automation = true, headers = {}, before 
 
 /** What a person's browser asked the collecting paths for: the names of the events. */
 export function collected(seen) {
-  const sent = seen.requests.filter(({ url }) => /\/api\/event|pixel\.gif/.test(url));
+  const sent = seen.requests.filter(({ url }) => /\/api\/event|pixel\.gif|\/(numbers|x)\/[ep]\b/.test(url));
   return sent.map(({ body }) => JSON.parse(body ?? "{}").n ?? "pixel");
 }
 
@@ -111,6 +113,60 @@ export async function siteWith(head) {
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   const origin = `http://shop.example:${server.address().port}`;
   return { origin, close: () => server.close() };
+}
+
+/**
+ * A site with pages of its own: `page(path, query)` gives head and body of what lies there, or
+ * nothing; `proxied` is what an address of the site hands on to headcount, as a web server would.
+ */
+export async function siteOf(page, proxied = {}) {
+  const asked = [];
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, "http://x");
+    const entry = { path: pathname, headers: request.headers };
+    asked.push(entry);
+    const target = Object.entries(proxied).find(([own]) => pathname.startsWith(own));
+    if (target) return handOn(request, response, request.url.replace(target[0], target[1]), entry);
+    const made = page(pathname);
+    response.statusCode = made ? 200 : 404;
+    if (made?.script) {
+      response.setHeader("Content-Type", "text/javascript");
+      return response.end(made.script);
+    }
+    response.setHeader("Content-Type", "text/html; charset=utf-8");
+    response.end(`<!doctype html><html lang="en"><head><title>A shop</title><link rel="icon" href="data:,">
+      ${made?.head ?? ""}</head><body><h1>A shop</h1>${made?.body ?? ""}</body></html>`);
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  return { port, origin: `http://shop.example:${port}`, asked, close: () => server.close() };
+}
+
+async function handOn(request, response, path, entry) {
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  const { host, connection, ...headers } = request.headers;
+  const method = request.method;
+  const body = method == "POST" ? Buffer.concat(parts) : undefined;
+  if (body) entry.body = JSON.parse(String(body));
+  const answer = await fetch(given.url + path, { method, headers: { ...headers, "accept-encoding": "identity" }, body });
+  response.writeHead(answer.status, { "Content-Type": answer.headers.get("content-type") });
+  response.end(Buffer.from(await answer.arrayBuffer()));
+}
+
+/** The tag of a script, with attributes. */
+export function tag(file, attributes = "", domain = "shop.example") {
+  return `<script defer data-domain="${domain}" ${attributes} src="${given.url}${file}"></script>`;
+}
+
+/** Rows of a SELECT, asked as the engine's reader: what is really stored. */
+export async function stored(sql) {
+  const { url, user, password, database } = given.reader;
+  const headers = { "X-ClickHouse-User": user, "X-ClickHouse-Key": password, "X-ClickHouse-Database": database };
+  const answer = await fetch(url, { method: "POST", headers, body: `${sql} FORMAT JSONEachRow` });
+  const text = await answer.text();
+  assert.equal(answer.status, 200, text);
+  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
 }
 
 /** The answer of the collector to the next event of that name. */

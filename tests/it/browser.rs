@@ -33,8 +33,13 @@ fn pictures(script: &str) -> PathBuf {
 
 /// Starts a program with its demo site and the address of its set-up.
 fn start() -> (Program, String) {
-    let options = Options { args: vec!["--demo".to_owned()], ..Options::default() };
-    let program = Program::start(options);
+    start_with(&[])
+}
+
+/// The same with further flags.
+pub(crate) fn start_with(args: &[&str]) -> (Program, String) {
+    let args = ["--demo"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
+    let program = Program::start(Options { args, ..Options::default() });
     wait_until("the setup line", seconds(5), || program.lines().len() >= 2);
     let line = program.lines().remove(1);
     let setup = line.strip_prefix("setup url=").expect("the setup line").to_owned();
@@ -42,11 +47,12 @@ fn start() -> (Program, String) {
 }
 
 /// Runs `tests/browser/NAME.mjs` against a program; it must end with 0.
-fn run(name: &str, program: &Program, setup: &str) {
+pub(crate) fn run(name: &str, program: &Program, setup: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let given = json!({
         "url": program.url,
         "setup": setup,
+        "reader": program.clickhouse().door("read"),
         "chromium": chromium(),
         "pictures": pictures(name).display().to_string(),
     });

@@ -17,9 +17,13 @@ mod rows;
 #[cfg(test)]
 mod leak;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod numbers;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod norms;
 #[cfg(test)]
 mod exactly_once;
 #[cfg(test)]
@@ -41,11 +45,15 @@ mod forgotten;
 #[cfg(test)]
 mod closing_kills;
 #[cfg(test)]
+mod hygiene;
+#[cfg(test)]
 mod late_rows;
 #[cfg(test)]
 mod one_closer;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod tracker;
 #[cfg(test)]
 mod days;
 #[cfg(test)]

@@ -24,31 +24,30 @@ function look(): void {
 function measure(): void {
   const now = Date.now();
   if (since) spent += now - since;
-  since = document.visibilityState == "visible" && document.hasFocus() ? now : 0;
+  since = !document.hidden && document.hasFocus() ? now : 0;
 }
 
 /** Reports what is new about the page in view, if anything is. */
 export function settle(): void {
   measure();
   if (address) {
-    const { scrollHeight } = document.documentElement;
-    const depth = Math.min(100, Math.round((deepest / scrollHeight) * 100)) || 0;
+    const depth = Math.max(reported, Math.min(100, ((deepest / document.documentElement.scrollHeight) * 100 + 0.5) | 0));
     if (depth > reported || spent >= WORTH_SENDING) {
-      send("engagement", { u: address, sd: Math.max(depth, reported), e: spent });
-      reported = Math.max(depth, reported);
+      send("engagement", { u: address }, { sd: depth, e: spent });
+      reported = depth;
       spent = 0;
     }
   }
 }
 
-/** Turns to the page now in view. */
-export function attend(): void {
-  address = location.href;
+/** Turns to the page now in view, or to the one that the site says it is. */
+export function attend(named?: string): void {
+  address = named || location.href;
   spent = deepest = reported = 0;
   look();
 }
 
-addEventListener("scroll", look, { passive: true });
+addEventListener("scroll", look);
 for (const type of ["visibilitychange", "blur", "focus"]) {
   addEventListener(type, () => {
     measure();

@@ -1,7 +1,9 @@
 /**
- * One event, from its name to the request. Here, and only here, it is decided whether anything is
- * sent at all; so a signal that arrives late (an opt-out set by the page) still counts.
+ * One event, from its name to the request. It is sent once and never again: a lost event stays
+ * lost, and nothing piles up in the page.
  */
+import { shape } from "./shape";
+import { api, page, sets, silent } from "./silence";
 
 /** What a caller may add to an event. */
 export interface Options {
@@ -13,67 +15,60 @@ export interface Options {
   /** another address than the page's; `url` is the same, as Plausible's callers write it */
   u?: string;
   url?: string;
-  /** share of the page seen, percent; engagement only */
-  sd?: number;
-  /** attention since the last report, milliseconds; engagement only */
-  e?: number;
   callback?: (answer?: { status: number } | { error: unknown }) => void;
 }
 
-const tag = document.currentScript as HTMLScriptElement;
-const sets = tag.dataset;
-const api = sets.api || new URL(tag.src).origin + "/api/event";
-
-/** Reads the reasons to stay silent, afresh for every event. */
-function silent(): unknown {
-  const page = window as any;
-  const browser = navigator as any;
-  try {
-    if (localStorage.headcount_ignore === "true") return 1;
-  } catch (refused) {
-    // storage may be forbidden: then nobody has set the flag
-  }
-  return (
-    browser.doNotTrack == "1" ||
-    browser.globalPrivacyControl ||
-    // an empty host name is a file
-    (/^(localhost|127\..*|\[::1\])?$/.test(location.hostname) && sets.local == null) ||
-    (!page.__headcount_automation && (browser.webdriver || page._phantom || page.__nightmare || page.Cypress))
-  );
+/** What is told about a page that was looked at. */
+export interface Attention {
+  /** share of the page seen, percent */
+  sd: number;
+  /** time since the last report, milliseconds */
+  e: number;
 }
 
+export type Send = (name: string, options?: Options) => void;
+
+/** Who counts, among all files and tags of this page; and a mark for each site that is counted for. */
+export const counting: Send[] & Record<string, unknown> = (page.__headcount = page.__headcount || []);
+
+/** The sites of this tag that no tag before it counts for. */
+export const sites = sets
+  .domain!.split(",")
+  .filter((site) => !counting[site] && (counting[site] = 1));
+
 /** Sends one event, or calls back with nothing when it must not. */
-export function send(name: string, options?: Options): void {
-  const { callback, props, revenue, interactive, u, url, sd, e }: Options = options || {};
-  const done = callback || (() => {});
+export function send(name: string, options?: Options, attention?: Attention): void {
+  const given: Options = options || {};
   if ((document as any).prerendering) {
     // a page drawn ahead has not been seen; perhaps it never is
-    document.addEventListener("prerenderingchange", () => send(name, options), { once: true });
+    document.addEventListener("prerenderingchange", () => send(name, options, attention));
   } else if (silent()) {
-    done();
+    given.callback?.();
   } else {
+    const event = {
+      n: name,
+      u: given.u || given.url || location.href,
+      d: sites.join(),
+      r: document.referrer,
+      w: innerWidth,
+      p: given.props,
+      i: given.interactive,
+      $: given.revenue,
+      ...attention,
+    };
+    const shaped = FULL ? shape(event) : event;
+    if (FULL && !shaped) return given.callback?.();
     fetch(api, {
       method: "POST",
-      // text/plain needs no preflight; keepalive lets the last event outlive the page
-      headers: { "Content-Type": "text/plain" },
+      // the last event outlives the page
       keepalive: true,
       // a dashboard on the same host has a login cookie: it is none of the collector's business
       credentials: "omit",
-      body: JSON.stringify({
-        n: name,
-        u: u || url || location.href,
-        d: sets.domain,
-        r: document.referrer || undefined,
-        w: innerWidth,
-        p: props,
-        i: interactive,
-        $: revenue,
-        sd,
-        e,
-      }),
+      // a text, sent as text/plain: no preflight
+      body: JSON.stringify(shaped),
     }).then(
-      (answer) => done({ status: answer.status }),
-      (error) => done({ error }),
+      (answer) => given.callback?.({ status: answer.status }),
+      (error) => given.callback?.({ error }),
     );
   }
 }

@@ -29,7 +29,7 @@ fn room() -> Room {
     let tables = Arc::new(Tables::default());
     let data_dir = tempfile::tempdir().unwrap();
     let sites = Arc::new(Sites::on(Shelf::Memory(Arc::clone(&tables)), data_dir.path()));
-    let accounts = Accounts::new(Arc::clone(&sites)).unwrap();
+    let accounts = Accounts::new(Arc::clone(&sites), Ok).unwrap();
     Room { tables, sites, accounts, data_dir }
 }
 

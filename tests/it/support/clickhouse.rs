@@ -58,6 +58,14 @@ impl ClickHouse {
         if answer.status == 200 { Ok(answer.body) } else { Err(answer.text()) }
     }
 
+    /// What a program of its own needs to ask as one of the users: url, database, user, password.
+    pub(crate) fn door(&self, user: &str) -> Value {
+        let mut door = self.access["users"][user].clone();
+        door["url"] = self.access["url"].clone();
+        door["database"] = self.access["database"].clone();
+        door
+    }
+
     /// Rows of a `SELECT` on event tables, one JSON object each.
     pub(crate) fn rows(&self, sql: &str) -> Vec<Value> {
         let body = self

@@ -22,6 +22,32 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a stop may take; the design promises 10 s.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
+/// Properties that every site of the tests declares.
+const PROPERTIES: [&str; 22] = [
+    "plan",
+    "seats",
+    "trial",
+    "none",
+    "list",
+    "stored",
+    "part",
+    "k",
+    "who",
+    "who am i",
+    "größe der Hose",
+    "kind",
+    "author",
+    "theme",
+    "step",
+    "a",
+    "when",
+    "size",
+    "colour",
+    "color",
+    "via",
+    "x",
+];
+
 /// How a program is started.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -217,6 +243,8 @@ impl Program {
     pub(crate) fn add_site(&self, domain: &str, zone: &str) {
         let said = self.run(&["site", "add", domain, "--timezone", zone]).expect_ok("site add");
         assert_eq!(said, format!("{domain}\n"));
+        let names = PROPERTIES.join(",");
+        self.run(&["site", "rules", domain, "--properties", &names]).expect_ok("site rules");
     }
 
     /// `key create` for one site; the key.

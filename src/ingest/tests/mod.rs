@@ -1,11 +1,13 @@
 //! The pipeline as a whole: what is counted, how, and what never comes out.
 
-use std::sync::LazyLock;
+mod rules;
+
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{SCROLL_NONE, SiteId, day};
+use crate::model::{Event, SCROLL_NONE, SiteId, day};
 
 const NOW: u32 = 1_795_000_000;
 const KEY: [u8; 32] = [9; 32];
@@ -20,6 +22,7 @@ fn site(domain: &str, hostnames: &[&str]) -> Site {
         timezone: "UTC".to_owned(),
         zone: day::zone("UTC").unwrap(),
         hostnames: hostnames.iter().map(|&host| host.to_owned()).collect(),
+        rules: Arc::default(),
         threshold: None,
         created: 0,
     }
@@ -45,8 +48,18 @@ fn run_with(
 ) -> Result<Event, Outcome> {
     let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
     let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
-    process(&facts, payload, site, key, &day::locate(NOW, &site.zone), NOW, &cx)
-        .map_err(|refusal| refusal.outcome)
+    let rules = SiteRules::new(&site.rules);
+    let moment = &day::locate(NOW, &site.zone);
+    let target = Target { site, rules: &rules, key, moment, now: NOW };
+    let reduced = process(&facts, payload, &target, &cx).map_err(|refusal| refusal.outcome)?;
+    Ok(event_of(reduced))
+}
+
+fn event_of(reduced: Reduced) -> Event {
+    match reduced.row {
+        Row::Event(event) => *event,
+        other => panic!("no event: {other:?}"),
+    }
 }
 
 fn payload(body: &str) -> Payload {
@@ -142,40 +155,6 @@ fn what_is_not_counted_has_an_outcome() {
 }
 
 #[test]
-fn the_operators_lists_refuse() {
-    let lookups = Lookups {
-        datacentres: Networks::read(b"198.51.100.0/24").unwrap().into(),
-        spam: SpamHosts::read(b"spam.example\nexample.com").unwrap().into(),
-        ..Lookups::default()
-    };
-    let run = |peer: &str, by_key: bool, user_agent: &[u8], body: &str| {
-        let headers = Headers { user_agent: Some(user_agent), ..headers() };
-        let facts = Facts { headers: &headers, peer: peer.parse().unwrap(), by_key };
-        let cx = Context { lookups: &lookups, agents: &AGENTS, trusted: &[] };
-        let site = site("example.com", &[]);
-        let moment = day::locate(NOW, &site.zone);
-        process(&facts, &payload(body), &site, Some(&KEY), &moment, NOW, &cx).err()
-    };
-    assert_eq!(run("203.0.113.9", false, CHROME, VIEW), None);
-    assert_eq!(run("198.51.100.9", false, CHROME, VIEW), Some(Refusal::bot("datacentre")));
-    assert_eq!(run("::ffff:198.51.100.9", false, CHROME, VIEW), Some(Refusal::bot("datacentre")));
-    // A server sends from there.
-    assert_eq!(run("198.51.100.9", true, CHROME, VIEW), None);
-    for (referrer, expected) in [
-        ("spam.example", Some(Outcome::SpamReferrer.into())),
-        ("www.spam.example", Some(Outcome::SpamReferrer.into())),
-        ("a.spam.example", Some(Outcome::SpamReferrer.into())),
-        ("semalt.com", Some(Outcome::SpamReferrer.into())),
-        ("notspam.example", None),
-        // The site itself, whatever a list says.
-        ("shop.example.com", None),
-    ] {
-        let body = VIEW.replace("www.google.com", referrer);
-        assert_eq!(run("203.0.113.9", false, CHROME, &body), expected, "{referrer}");
-    }
-}
-
-#[test]
 fn hints_complete_the_agent_and_signs_make_the_score() {
     let own = payload(VIEW);
     let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
@@ -229,7 +208,11 @@ fn each_site_of_an_event_has_its_own_token() {
     let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
     let prepared = prepare(&facts, &payload, &cx).unwrap_or_else(|outcome| panic!("{outcome:?}"));
     let moment = day::locate(NOW, &day::zone("UTC").unwrap());
-    let at = |site: &Site, key| event(&prepared, &payload, site, Some(key), &moment, NOW).unwrap();
+    let rules = SiteRules::default();
+    let at = |site: &Site, key| {
+        let target = Target { site, rules: &rules, key: Some(key), moment: &moment, now: NOW };
+        event_of(reduce(&prepared, &payload, &target).unwrap())
+    };
     let first = at(&site("a.example", &[]), &[1; 32]);
     let second = at(&site("b.example", &["a.example", "b.example"]), &[2; 32]);
     assert_ne!(first.visitor, second.visitor);
@@ -293,9 +276,11 @@ fn nothing_that_identifies_comes_out() {
     let facts = Facts { headers: &headers, peer: "203.0.113.88".parse().unwrap(), by_key: false };
     let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     let site = site("example.com", &[]);
-    let moment = day::locate(NOW, &site.zone);
-    let event = process(&facts, &payload(body), &site, Some(&KEY), &moment, NOW, &cx).unwrap();
-    let text = format!("{event:?}");
+    let (moment, rules) = (&day::locate(NOW, &site.zone), &SiteRules::default());
+    let target = Target { site: &site, rules, key: Some(&KEY), moment, now: NOW };
+    let reduced = process(&facts, &payload(body), &target, &cx).unwrap();
+    let text = format!("{reduced:?}");
+    let event = event_of(reduced);
     for canary in ["canary", "203.0.113", "jane", "4815162342", "31415", "x86_64"] {
         let found = text.replace("Canary", "").contains(canary);
         assert!(!found, "{canary} in {text}");

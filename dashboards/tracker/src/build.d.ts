@@ -1,0 +1,2 @@
+/** Set by the build: true in `full.js`, false in `script.js`, where what it guards is left out. */
+declare const FULL: boolean;

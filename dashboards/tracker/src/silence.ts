@@ -1,0 +1,61 @@
+/**
+ * The reasons to send nothing, read afresh for every event: a signal that arrives late still
+ * counts. Nothing is written, and of the storage only the named flags are read.
+ */
+
+/** The tag that loaded this file, and its `data-` attributes. */
+export const tag = document.currentScript as HTMLScriptElement;
+export const sets = tag.dataset;
+export const page = window as unknown as Record<string, any>;
+
+/**
+ * Where events go: beside a file with a name of one letter (the operator's own path), else to the
+ * usual address of the file's origin.
+ */
+export const api = sets.api || new URL(/\/\w\.js/.test(tag.src) ? "e" : "/api/event", tag.src);
+
+/**
+ * Switches that mean "do not count me": our own, those of other tools (all in the browser's storage)
+ * and Google Analytics' (a property of the page).
+ */
+const SWITCH =
+  /^((headcount|plausible)_ignore|umami.disabled|skipgc|disable-(rybbit|liwan)|ga-disable-.+)$/;
+
+/** Whether `name` is a switch that is on among the properties of `place`. */
+export function isOn(place: Record<string, any>, name: string): boolean {
+  // on is "true", "t", "1"; not on are "false", "null", "undefined", "0" and nothing
+  return SWITCH.test(name) && /^[^fnu0]/.test(place[name]);
+}
+
+/** Whether any switch is on there; values of other names are not read. */
+export function switched(place: Record<string, any>): boolean {
+  return Object.keys(place).some((name) => isOn(place, name));
+}
+
+/** Whether the browser, or the page for its visitor, says not to count. */
+export function asked(): unknown {
+  return (
+    // "1", or "yes" of old browsers, in whichever of the three places
+    /1|yes/.test([page.navigator.doNotTrack, page.doNotTrack, page.navigator.msDoNotTrack] as any) ||
+    page.navigator.globalPrivacyControl ||
+    page.navigator.cookieEnabled === false ||
+    // the add-on by which visitors opt out of Google Analytics
+    page._gaUserPrefs?.ioo?.() ||
+    switched(page)
+  );
+}
+
+/** Whether nothing may be sent now. */
+export function silent(): unknown {
+  try {
+    return (
+      asked() ||
+      // an empty host name is a file
+      (/^(localhost|127\..*|\[::1]|)$/.test(location.hostname) && sets.local == null) ||
+      (!page.__headcount_automation && (page.navigator.webdriver || page.__nightmare || page.Cypress)) ||
+      switched(localStorage)
+    );
+  } catch {
+    // storage is forbidden: then nobody has set a switch, and the rest was asked before
+  }
+}

@@ -1,0 +1,25 @@
+/** What an error says, without what it says about whom. */
+
+/** Longest template (bytes); the server cuts at the same length. */
+const BYTES = 200;
+
+/** The words of an error: addresses, quoted text and digits are taken out. */
+export function template(reason: unknown): string {
+  let text = "";
+  try {
+    text = String(reason);
+  } catch {
+    // an object that refuses to be text says nothing
+  }
+  const cut = text
+    .replace(/^Uncaught /, "")
+    .replace(/\b[a-z][a-z0-9+.-]*:\/\/\S+|\b(blob|data|mailto):\S+/gi, "url")
+    .replace(/"[^"]*"?|`[^`]*`?|“[^”]*”?|(?<!\w)'[^']*'?/g, "''")
+    .replace(/\S+@\S+/g, ":email")
+    .replace(/\d+/g, "0")
+    .replace(/\s+/g, " ")
+    .trim();
+  const bytes = new TextEncoder().encode(cut).slice(0, BYTES);
+  // a character that was cut in two is left out
+  return new TextDecoder().decode(bytes).replace(/\ufffd+$/, "");
+}

@@ -1,0 +1,123 @@
+/**
+ * Every way to say "do not count me" that a page can see: no script sends anything then, and whoever
+ * asked for an answer gets an empty one. The requests are counted where they would arrive: at the
+ * site's own server, which hands them on to headcount. The controls do send.
+ */
+import assert from "node:assert/strict";
+import { person, run, siteOf, sleep, until } from "./lib.mjs";
+
+const navigatorSays = (name, value) =>
+  `Object.defineProperty(Navigator.prototype, ${JSON.stringify(name)}, { get: () => (${JSON.stringify(value)}), configurable: true })`;
+const kept = (name, value) => `localStorage.setItem(${JSON.stringify(name)}, ${JSON.stringify(value)})`;
+
+const SILENT = {
+  "Do Not Track": navigatorSays("doNotTrack", "1"),
+  "Do Not Track, an old word for it": navigatorSays("doNotTrack", "yes"),
+  "Do Not Track of the window": "window.doNotTrack = '1'",
+  "Do Not Track of old Microsoft browsers": navigatorSays("msDoNotTrack", "1"),
+  "Global Privacy Control": navigatorSays("globalPrivacyControl", true),
+  "cookies switched off": navigatorSays("cookieEnabled", false),
+  "cookies switched off, storage forbidden":
+    navigatorSays("cookieEnabled", false) + `;Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no") } })`,
+  "Google Analytics switched off": "window['ga-disable-UA-12345-6'] = true",
+  "Google Analytics 4 switched off": "window['ga-disable-G-ABC'] = true",
+  "the Google Analytics opt-out add-on": "window._gaUserPrefs = { ioo: () => true }",
+  headcount: kept("headcount_ignore", "true"),
+  Plausible: kept("plausible_ignore", "true"),
+  Umami: kept("umami.disabled", "1"),
+  GoatCounter: kept("skipgc", "t"),
+  Rybbit: kept("disable-rybbit", "true"),
+  Liwan: kept("disable-liwan", "true"),
+  "a driven browser": null,
+};
+
+const COUNTED = {
+  nothing: "",
+  "Do Not Track, not set": navigatorSays("doNotTrack", "unspecified") + ";" + navigatorSays("globalPrivacyControl", false),
+  "no forbidden storage": `Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no") } })`,
+  "no storage at all": `Object.defineProperty(window, "localStorage", { get: () => null })`,
+  "switches that are off": `window['ga-disable-UA-1'] = false; window._gaUserPrefs = { ioo: () => false }; ${kept("plausible_ignore", "false")}`,
+  "others' entries": `${kept("plausible_ignored", "true")}; ${kept("x-skipgc", "t")}; ${kept("theme", "dark")}`,
+};
+
+const HEAD = `<script defer data-domain="shop.example" src="/x/s.js"></script>
+  <script defer data-domain="a.shop.example" src="/x/f.js"></script>
+  <script defer data-domain="shop.example" src="/x/v.js"></script>`;
+const BODY = `<a id="away" href="https://elsewhere.example/">away</a><p style="height:3000px">long</p>
+  <script>addEventListener("click", (event) => event.preventDefault())</script>`;
+
+/** Does everything a script could tell of; gives how the callbacks were called. */
+async function visit(one, address) {
+  const { page } = one;
+  await page.goto(address);
+  await page.locator("#away").click();
+  const answers = await page.evaluate(
+    () =>
+      new Promise((done) => {
+        const called = [];
+        headcount("Signup", {
+          callback: (...given) => {
+            called.push(given.length ? (given[0]?.status ?? "error") : "nothing");
+            if (called.length == 2) done(called);
+          },
+        });
+        setTimeout(() => done(called), 3000);
+        setTimeout(() => {
+          throw new TypeError("broken");
+        });
+        history.pushState(null, "", "/second");
+        scrollTo(0, 1000);
+      }),
+  );
+  await page.goto("about:blank");
+  await sleep(150);
+  return answers;
+}
+
+await run(async (browser) => {
+  const shop = await siteOf(() => ({ head: HEAD, body: BODY }), { "/x/": "/numbers/" });
+  const address = `http://a.shop.example:${shop.port}/page`;
+  const events = () => shop.asked.filter(({ body }) => body).map(({ body }) => `${body.n} ${body.d}`);
+  const scripts = () => shop.asked.filter(({ path }) => /^\/x\/[sfv]\.js$/.test(path)).length;
+
+  for (const [name, before] of Object.entries(SILENT)) {
+    shop.asked.length = 0;
+    const one = await person(browser, { automation: before != null, before: before ?? "" });
+    assert.deepEqual(await visit(one, address), ["nothing", "nothing"], `${name}: the callbacks`);
+    assert.ok(scripts() >= 3, `${name}: the scripts were not loaded`);
+    assert.deepEqual(events(), [], name);
+    await one.context.close();
+  }
+
+  const all = [
+    "Outbound Link: Click a.shop.example",
+    "Signup a.shop.example",
+    "Signup shop.example",
+    "engagement a.shop.example",
+    "engagement shop.example",
+    "js_error shop.example",
+    "pageview a.shop.example",
+    "pageview shop.example",
+    "web_vitals shop.example",
+  ];
+  for (const [name, before] of Object.entries(COUNTED)) {
+    shop.asked.length = 0;
+    const one = await person(browser, { before });
+    assert.deepEqual(await visit(one, address), [202, 202], `${name}: the callbacks`);
+    await until(`${name}: every kind of event`, all, () => [...new Set(events())].sort());
+    await one.context.close();
+  }
+
+  // it is decided afresh for every event
+  shop.asked.length = 0;
+  const other = await person(browser);
+  await other.page.goto(address);
+  const say = (name) => other.page.evaluate((name) => headcount(name), name);
+  await other.page.evaluate(() => (window["ga-disable-G-1"] = true));
+  await say("Hushed");
+  await other.page.evaluate(() => (window["ga-disable-G-1"] = false));
+  await say("Heard");
+  await until("only what came after", ["Heard", "Heard"], () => events().filter((one) => /^H/.test(one)).map((one) => one.split(" ")[0]));
+  await other.context.close();
+  shop.close();
+});
