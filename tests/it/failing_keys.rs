@@ -13,6 +13,8 @@ use crate::support::{agents, command, scan, seconds, wait_until};
 const NOON: u32 = 3_907_742_400;
 const DAY: u32 = 86_400;
 const SITE: &str = "site.example";
+/// Bytes of a key at the beginning of its file.
+const KEY_BYTES: usize = 32;
 /// Within this a key whose day is over must be gone.
 const GONE_WITHIN: std::time::Duration = seconds(10);
 /// What `/proc/swaps` says where a disk is swapped to.
@@ -35,10 +37,11 @@ fn set(program: &Program, at: u32) {
     program.clock.as_ref().expect("a clock").set(at);
 }
 
-/// Keys in a directory.
+/// Keys in a directory, without what their files say besides.
 fn keys_in(folder: &Path) -> BTreeSet<Vec<u8>> {
     let files = scan::files(folder).into_iter();
-    files.filter(|(name, _)| name.ends_with(".key")).map(|(_, bytes)| bytes).collect()
+    let keys = files.filter(|(name, bytes)| name.ends_with(".key") && bytes.len() >= KEY_BYTES);
+    keys.map(|(_, bytes)| bytes[..KEY_BYTES].to_vec()).collect()
 }
 
 /// Tokens in the order of arrival; 0 is none.
