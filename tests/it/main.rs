@@ -19,6 +19,8 @@ mod leak;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod attacker;
+#[cfg(test)]
 mod numbers;
 #[cfg(test)]
 mod signals;
