@@ -33,6 +33,30 @@ pub(crate) const PAID_VIDEO: &str = "Paid Video";
 pub(crate) const REFERRAL: &str = "Referral";
 pub(crate) const SMS: &str = "SMS";
 
+/// All names, in the order of the rules; those at the end are found last.
+#[cfg(test)]
+pub(crate) const ALL: [&str; 19] = [
+    CROSS_NETWORK,
+    PAID_SHOPPING,
+    PAID_SEARCH,
+    PAID_SOCIAL,
+    PAID_VIDEO,
+    DISPLAY,
+    PAID_OTHER,
+    ORGANIC_SHOPPING,
+    ORGANIC_SOCIAL,
+    ORGANIC_VIDEO,
+    AI_ASSISTANTS,
+    ORGANIC_SEARCH,
+    REFERRAL,
+    EMAIL,
+    AFFILIATES,
+    AUDIO,
+    SMS,
+    MOBILE_PUSH,
+    DIRECT,
+];
+
 const DISPLAY_MEDIA: [&str; 5] = ["banner", "cpm", "display", "expandable", "interstitial"];
 const EMAIL_WORDS: [&str; 5] = ["e mail", "e-mail", "e_mail", "email", "newsletter"];
 const REFERRAL_MEDIA: [&str; 3] = ["app", "link", "referral"];
@@ -144,29 +168,6 @@ mod tests {
             microsoft_click: false,
         })
     }
-
-    /// All names, in the order of the rules; those at the end are found last.
-    const ALL: [&str; 19] = [
-        CROSS_NETWORK,
-        PAID_SHOPPING,
-        PAID_SEARCH,
-        PAID_SOCIAL,
-        PAID_VIDEO,
-        DISPLAY,
-        PAID_OTHER,
-        ORGANIC_SHOPPING,
-        ORGANIC_SOCIAL,
-        ORGANIC_VIDEO,
-        AI_ASSISTANTS,
-        ORGANIC_SEARCH,
-        REFERRAL,
-        EMAIL,
-        AFFILIATES,
-        AUDIO,
-        SMS,
-        MOBILE_PUSH,
-        DIRECT,
-    ];
 
     #[test]
     fn each_rule_holds_and_what_only_looks_like_it_does_not() {
