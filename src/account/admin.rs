@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::account::erasure::Erasure;
-use crate::account::{AccountError, Accounts, KeyLine, KeyRequest, SiteLine};
+use crate::account::{AccountError, Accounts, KeyLine, KeyRequest, RuleChanges, SiteLine};
+use crate::model::Rules;
 
 /// A command. It may hold a password, so it has no `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -37,6 +38,13 @@ pub enum AdminCommand {
         domain: String,
         /// `None` for the installation's.
         months: Option<u32>,
+    },
+    /// `site rules DOMAIN [--LIST VALUES …]`
+    SiteRules {
+        /// The domain.
+        domain: String,
+        /// What is replaced.
+        changes: RuleChanges,
     },
     /// `erase --site DOMAIN --from DATE --to DATE [--yes]`
     Erase {
@@ -103,6 +111,13 @@ pub enum AdminReply {
         /// The site.
         site: SiteLine,
     },
+    /// The rules of the site.
+    SiteRules {
+        /// The domain.
+        domain: String,
+        /// All of them.
+        rules: Rules,
+    },
     /// The rows of these days are gone.
     Erased {
         /// The domain.
@@ -163,6 +178,10 @@ pub async fn execute(
             let site = accounts.set_retention(&domain, months, now).await?;
             AdminReply::SiteRetention { site }
         }
+        AdminCommand::SiteRules { domain, changes } => {
+            let rules = accounts.change_rules(&domain, changes, now).await?;
+            AdminReply::SiteRules { domain, rules }
+        }
         AdminCommand::Erase { domain, from, to, yes } => {
             let erased = accounts.erase_days(&domain, (&from, &to), yes, now).await?;
             AdminReply::Erased { domain, from, to, erasure: Erasure::new(erased) }
@@ -193,6 +212,7 @@ impl AdminReply {
         match self {
             Self::SiteAdded { domain } | Self::SiteRemoved { domain, .. } => format!("{domain}\n"),
             Self::SiteRetention { site } => format!("{}\t{}\n", site.domain, months(site)),
+            Self::SiteRules { rules, .. } => rule_lines(rules),
             Self::Erased { erasure, .. } => erasure.lines(),
             Self::AccountAdded { email } => format!("{email}\n"),
             Self::PasswordChanged => String::new(),
@@ -215,6 +235,7 @@ impl AdminReply {
                 erasure.json(json!({ "domain": domain, "removed": true }))
             }
             Self::SiteRetention { site } => json!(site),
+            Self::SiteRules { domain, rules } => json!({ "domain": domain, "rules": rules }),
             Self::Erased { domain, from, to, erasure } => {
                 erasure.json(json!({ "domain": domain, "from": from, "to": to }))
             }
@@ -263,6 +284,20 @@ impl AdminReply {
             _ => None,
         }
     }
+}
+
+/// A line a list: its name, then its entries.
+fn rule_lines(rules: &Rules) -> String {
+    let path_rules = rules.path_rules.iter().map(|rule| format!("{} -> {}", rule.from, rule.to));
+    let lists = [
+        ("query_params", rules.query_params.clone()),
+        ("path_rules", path_rules.collect()),
+        ("properties", rules.properties.clone()),
+        ("excluded_paths", rules.excluded_paths.clone()),
+        ("excluded_countries", rules.excluded_countries.clone()),
+        ("excluded_networks", rules.excluded_networks.clone()),
+    ];
+    lists.map(|(name, entries)| format!("{name}\t{}\n", entries.join(", "))).concat()
 }
 
 fn months(site: &SiteLine) -> String {

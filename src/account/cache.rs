@@ -37,6 +37,9 @@ struct CachedSite {
     domain: String,
     timezone: String,
     hostnames: Vec<String>,
+    /// As they are stored; version 0.1 had none.
+    #[serde(default)]
+    rules: String,
     threshold: u32,
     created: u32,
 }
@@ -110,6 +113,7 @@ impl CachedSite {
             domain: row.domain.clone(),
             timezone: row.timezone.clone(),
             hostnames: row.hostnames.clone(),
+            rules: row.rules.clone(),
             threshold: row.threshold,
             created: row.created,
         }
@@ -121,6 +125,7 @@ impl CachedSite {
             domain: self.domain,
             timezone: self.timezone,
             hostnames: self.hostnames,
+            rules: self.rules,
             threshold: self.threshold,
             retention_months: 0,
             created: self.created,

@@ -35,6 +35,14 @@ pub enum AccountError {
         /// Months of the installation.
         most: u32,
     },
+    /// A rule for collecting cannot be taken; the message says what to do.
+    #[error("{message}")]
+    Rules {
+        /// The field of the rules.
+        field: &'static str,
+        /// What is wrong.
+        message: String,
+    },
     /// The text is not a date.
     #[error("{0:?} is not a date such as 2026-11-21")]
     Date(String),
@@ -98,7 +106,8 @@ pub enum AccountError {
 }
 
 impl AccountError {
-    /// Which field of a form the error is about: `domain`, `timezone`, `email` or `password`.
+    /// Which field of a form the error is about: `domain`, `timezone`, `email`, `password` or one
+    /// of the rules'.
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
         match self {
@@ -106,6 +115,7 @@ impl AccountError {
             Self::Timezone { .. } => Some("timezone"),
             Self::Email | Self::AccountExists => Some("email"),
             Self::Password(_) => Some("password"),
+            Self::Rules { field, .. } => Some(field),
             _ => None,
         }
     }

@@ -18,6 +18,7 @@ mod error;
 mod logins;
 mod password;
 mod retention;
+mod rules;
 mod secret;
 mod setup;
 mod shelf;
@@ -42,6 +43,7 @@ pub use accounts::Account;
 pub use api_keys::{KeyLine, KeyRequest};
 pub use error::AccountError;
 pub use logins::LoginToken;
+pub use rules::{RuleChanges, RuleCheck};
 pub use site_changes::{DEMO_DOMAIN, SiteLine};
 pub use snapshot::{ApiKey, Scope, Snapshot};
 
@@ -61,16 +63,19 @@ pub struct Accounts {
     removals: Mutex<Vec<Removal>>,
     /// Months for which the installation keeps rows.
     months: u32,
+    /// What is wrong with rules, and their stored form: the pipeline that follows them knows.
+    check_rules: RuleCheck,
     /// Held while rows are read and written, so that numbers and names stay unique.
     writing: tokio::sync::Mutex<()>,
 }
 
 impl Accounts {
-    /// The settings of the database of `sites`, which is refreshed after each change.
+    /// The settings of the database of `sites`, which is refreshed after each change;
+    /// `check_rules` says what is wrong with rules.
     ///
     /// # Errors
     /// When the machine gives no randomness.
-    pub fn new(sites: Arc<Sites>) -> Result<Self, AccountError> {
+    pub fn new(sites: Arc<Sites>, check_rules: RuleCheck) -> Result<Self, AccountError> {
         Ok(Self {
             shelf: sites.shelf().clone(),
             sites,
@@ -82,6 +87,7 @@ impl Accounts {
             has_account: AtomicBool::new(false),
             removals: Mutex::default(),
             months: RETENTION_MONTHS,
+            check_rules,
             writing: tokio::sync::Mutex::default(),
         })
     }

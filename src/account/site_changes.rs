@@ -8,13 +8,15 @@ use std::sync::PoisonError;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountError, Accounts, domain};
-use crate::model::Day;
+use crate::model::{Day, Rules};
 use crate::store::{Erased, SiteRow};
 
 /// The site that `--demo` creates.
 pub const DEMO_DOMAIN: &str = "demo.example";
 /// Hosts whose pages it counts.
 const DEMO_HOSTNAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+/// Properties that its pages send.
+const DEMO_PROPERTIES: [&str; 1] = ["plan"];
 /// Its threshold: nothing is withheld.
 const DEMO_THRESHOLD: u32 = 1;
 /// When rows of a removed site are deleted again, in seconds after its removal: when every
@@ -102,6 +104,7 @@ impl Accounts {
         let removed = SiteRow {
             domain: String::new(),
             hostnames: Vec::new(),
+            rules: String::new(),
             removed: 1,
             changed: now,
             version: row.version + 1,
@@ -147,7 +150,10 @@ impl Accounts {
         if !rows.iter().any(|row| row.domain == DEMO_DOMAIN) {
             let hostnames = DEMO_HOSTNAMES.iter().map(|host| (*host).to_owned()).collect();
             let row = self.fresh_site(DEMO_DOMAIN.to_owned(), "UTC".to_owned(), now).await?;
-            self.shelf.put_site(SiteRow { hostnames, threshold: DEMO_THRESHOLD, ..row }).await?;
+            let properties = DEMO_PROPERTIES.iter().map(|name| (*name).to_owned()).collect();
+            let rules = Rules { properties, ..Rules::default() }.to_json();
+            let row = SiteRow { hostnames, rules, threshold: DEMO_THRESHOLD, ..row };
+            self.shelf.put_site(row).await?;
         }
         drop(alone);
         self.refresh_sites().await;
@@ -189,6 +195,7 @@ impl Accounts {
             domain,
             timezone,
             hostnames: Vec::new(),
+            rules: String::new(),
             threshold: 0,
             retention_months: 0,
             created: now,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::domain;
 use crate::account::secret;
-use crate::model::{Day, Site, SiteId};
+use crate::model::{Day, Rules, Site, SiteId};
 use crate::store::{KeyRow, SiteRow};
 
 /// Seconds of a day in UTC.
@@ -109,8 +109,11 @@ impl Snapshot {
     pub(super) fn new(sites: &[SiteRow], keys: &[KeyRow], before: Option<&Self>) -> Self {
         let mut snapshot = Self::default();
         for row in sites {
-            let Some(site) = site_of(row) else {
-                tracing::warn!(site = row.id, "A site has an unknown time zone and is left out.");
+            let Some(site) = site_of(row, before) else {
+                tracing::warn!(
+                    site = row.id,
+                    "A site has an unknown time zone or unreadable rules and is left out."
+                );
                 continue;
             };
             let at = snapshot.sites.len();
@@ -190,14 +193,19 @@ impl Snapshot {
     }
 }
 
-fn site_of(row: &SiteRow) -> Option<Site> {
+/// The site of a row; its rules are those of `before` where they are the same.
+fn site_of(row: &SiteRow, before: Option<&Snapshot>) -> Option<Site> {
     let (timezone, zone) = domain::timezone(&row.timezone).ok()?;
+    let rules = Rules::of_json(&row.rules)?;
+    let known = before.and_then(|before| before.by_id(SiteId(row.id))).map(|site| &site.rules);
+    let rules = known.filter(|known| ***known == rules).map_or_else(|| Arc::new(rules), Arc::clone);
     Some(Site {
         id: SiteId(row.id),
         domain: row.domain.clone(),
         timezone,
         zone,
         hostnames: row.hostnames.clone(),
+        rules,
         threshold: (row.threshold > 0).then_some(row.threshold),
         created: row.created,
     })

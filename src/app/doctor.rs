@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::closing::words;
 use crate::app::database::Database;
 use crate::app::operator::{Operator, Request};
-use crate::app::{Fatal, geo_file, serve};
+use crate::app::{Fatal, geo_file, lookups, serve};
 use crate::config::Config;
 use crate::days;
 use crate::keys::{self, KeyStorage, Keys};
@@ -78,6 +78,7 @@ pub async fn checks(subject: &Subject<'_>) -> Vec<Check> {
         engine_access(subject).await,
         database(subject).await,
         geo(config),
+        lists(config),
         data_dir(&config.data_dir),
         spool(subject),
         key_dir(subject),
@@ -232,6 +233,22 @@ fn geo(config: &Config) -> Check {
     match geo_file::open(&config.geo_path, &config.data_dir.join("cache")) {
         Ok(_) => ok(NAME, names.join(", ")),
         Err(error) => check(Level::Fail, NAME, format!("{error:#}"), "set geo_path to MMDB files"),
+    }
+}
+
+fn lists(config: &Config) -> Check {
+    const NAME: &str = "lists";
+    match lookups::count(config) {
+        Ok(counts) if counts.is_empty() => {
+            ok(NAME, "none given: spam_list and datacentre_list are not set")
+        }
+        Ok(counts) => ok(NAME, counts.join(", ")),
+        Err(error) => check(
+            Level::Fail,
+            NAME,
+            format!("{error:#}"),
+            "mend the file: one entry a line, # begins a comment",
+        ),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The city database as a private, memory-mapped copy.
 //!
 //! The copy lies in `<data_dir>/cache/geo/` and is replaced by rename, never written in place, so
-//! that an operator may replace the original under a running server.
+//! that an operator may replace the original under a running server: then the new file is copied
+//! and checked whole before it takes the old one's place.
 
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use maxminddb::{Mmap, Reader};
 
-use crate::ingest::Geo;
+use crate::ingest::{Geo, location};
 
 /// At most one file for each address family.
 const FILES_MAX: usize = 2;
@@ -20,6 +21,35 @@ const FILES_MAX: usize = 2;
 /// # Errors
 /// When a file cannot be copied, mapped, or is no city database.
 pub fn open(paths: &[PathBuf], cache_dir: &Path) -> Result<Geo> {
+    gather(paths, cache_dir, |path, copy| {
+        refresh(path, copy)
+            .with_context(|| format!("cannot copy the city database {}", path.display()))?;
+        map(copy)
+    })
+}
+
+/// Opens them anew after they were replaced: every record is looked at before they are used, since
+/// a file may be half copied or damaged. Takes seconds.
+///
+/// # Errors
+/// As [`open`], and when any part of a file is damaged.
+pub fn replace(paths: &[PathBuf], cache_dir: &Path) -> Result<Geo> {
+    gather(paths, cache_dir, |path, copy| {
+        let new = copy.with_extension("new");
+        copy_to(path, &new)
+            .with_context(|| format!("cannot copy the city database {}", path.display()))?;
+        let reader = map(&new)?;
+        location::check(&reader)?;
+        fs::rename(&new, copy)?;
+        Ok(reader)
+    })
+}
+
+fn gather(
+    paths: &[PathBuf],
+    cache_dir: &Path,
+    get: impl Fn(&Path, &Path) -> Result<Reader<Mmap>>,
+) -> Result<Geo> {
     if paths.len() > FILES_MAX {
         bail!("geo_path takes at most two files: one for IPv4 and one for IPv6");
     }
@@ -32,10 +62,8 @@ pub fn open(paths: &[PathBuf], cache_dir: &Path) -> Result<Geo> {
     let (mut v4, mut v6) = (None, None);
     for (number, path) in paths.iter().enumerate() {
         let copy = dir.join(format!("{number}.mmdb"));
-        refresh(path, &copy)
-            .with_context(|| format!("cannot copy the city database {}", path.display()))?;
-        let reader = map(&copy).with_context(|| {
-            format!("{} is not a city database in the MMDB format", path.display())
+        let reader = get(path, &copy).with_context(|| {
+            format!("geo_path {} is not a whole city database in the MMDB format", path.display())
         })?;
         let family = if reader.metadata().ip_version == 4 { &mut v4 } else { &mut v6 };
         if family.replace(reader).is_some() {
@@ -55,11 +83,18 @@ fn refresh(source: &Path, copy: &Path) -> Result<()> {
         return Ok(());
     }
     let partial = copy.with_extension("partial");
-    fs::copy(source, &partial)?;
-    let file = File::options().write(true).open(&partial)?;
-    file.set_modified(wanted.modified()?)?;
-    file.sync_all()?;
+    copy_to(source, &partial)?;
     fs::rename(&partial, copy)?;
+    Ok(())
+}
+
+/// Copies with the time of change, which tells later whether the copy is still the same file's.
+fn copy_to(source: &Path, target: &Path) -> Result<()> {
+    let changed = fs::metadata(source)?.modified()?;
+    fs::copy(source, target)?;
+    let file = File::options().write(true).open(target)?;
+    file.set_modified(changed)?;
+    file.sync_all()?;
     Ok(())
 }
 

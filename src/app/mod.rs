@@ -7,6 +7,7 @@ pub mod fatal;
 pub mod panic_hook;
 pub mod lock;
 pub mod geo_file;
+pub mod lookups;
 pub mod admin_socket;
 pub mod database;
 pub mod hold;
@@ -20,3 +21,8 @@ pub mod tasks;
 pub mod serve;
 
 pub use fatal::Fatal;
+
+/// Rules in the form in which they are stored, or the field that is wrong and why.
+fn check_rules(rules: crate::model::Rules) -> Result<crate::model::Rules, (&'static str, String)> {
+    crate::ingest::rules::checked(rules).map_err(|error| (error.field, error.message))
+}

@@ -16,7 +16,7 @@ use crate::app::closing::{Closer, local as closing};
 use crate::app::database::Database;
 use crate::app::doctor::{self, Check, Subject};
 use crate::app::fatal::{CONFIG, DATABASE, FAILED, Fatal, TAKEN};
-use crate::app::{admin_socket, lock, prepare, retention, serve};
+use crate::app::{admin_socket, check_rules, lock, prepare, retention, serve};
 use crate::config::{Config, Role};
 use crate::model::{Day, now};
 use crate::server::state::State;
@@ -241,7 +241,7 @@ async fn open_accounts(config: &Config, database: &Database) -> Result<Accounts,
     make_ready(config, database).await?;
     let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
     sites.refresh().await.map_err(|error| Fatal::new(DATABASE, error))?;
-    let accounts = Accounts::new(sites).map_err(|error| Fatal::new(FAILED, error))?;
+    let accounts = Accounts::new(sites, check_rules).map_err(|error| Fatal::new(FAILED, error))?;
     Ok(accounts.keeping(config.retention_months))
 }
 

@@ -20,8 +20,9 @@ use crate::app::closing::{self, Closer};
 use crate::app::database::Database;
 use crate::app::fatal::{CONFIG, FAILED, Fatal, TAKEN};
 use crate::app::hold::Hold;
+use crate::app::lookups::{self, Files};
 use crate::app::operator::Serving;
-use crate::app::{geo_file, heartbeat, lock, panic_hook, prepare, retention, tasks};
+use crate::app::{check_rules, heartbeat, lock, panic_hook, prepare, retention, tasks};
 use crate::config::{self, Config};
 use crate::ingest::{self, Agents};
 use crate::keys::{self, Keys, KeysConfig};
@@ -68,12 +69,13 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
     };
     let mut asked_to_stop = watch_signals()?;
     let metrics = Arc::new(Metrics::new(&Outcome::ALL.map(Outcome::name)));
-    let (state, database) = open(&config, &metrics).await?;
+    let (state, database, files) = open(&config, &metrics).await?;
     let (shutdown, stopping) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let hold = Arc::new(Hold::new(stopping.clone()));
     let prepared = prepare::database(&mut tasks, &config, &state, &hold).await?;
     tasks::start(&mut tasks, &state);
+    lookups::start(&mut tasks, &state, files);
     retention::start(&mut tasks, &config, &state);
     let heartbeat = Arc::new(Heartbeat::new(state.store.clone(), state.spool.clone()));
     let delivery = start_delivery(&mut tasks, &state, &heartbeat, &stopping);
@@ -125,14 +127,9 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
 async fn open(
     config: &Config,
     metrics: &Arc<Metrics>,
-) -> Result<(Arc<State>, Arc<Database>), Fatal> {
+) -> Result<(Arc<State>, Arc<Database>, Files), Fatal> {
     let keys = open_keys(config)?;
-    let cache = config.data_dir.join("cache");
-    let geo =
-        geo_file::open(&config.geo_path, &cache).map_err(|error| Fatal::new(CONFIG, error))?;
-    if config.geo_path.is_empty() {
-        tracing::warn!("No city database: locations stay empty. Name one with geo_path.");
-    }
+    let (lookups, files) = lookups::open(config).map_err(|error| Fatal::new(CONFIG, error))?;
     ingest::load_tables();
     let agents = Agents::new();
     agents.rotate(tasks::random_key()?);
@@ -140,21 +137,22 @@ async fn open(
     let database = Database::open(config, Arc::clone(metrics)).await?;
     let database = Arc::new(database);
     let sites = Arc::new(Sites::new(database.store.clone(), &config.data_dir));
-    let accounts = Accounts::new(Arc::clone(&sites)).map_err(|error| Fatal::new(FAILED, error))?;
+    let accounts = Accounts::new(Arc::clone(&sites), check_rules)
+        .map_err(|error| Fatal::new(FAILED, error))?;
     let accounts = accounts.keeping(config.retention_months);
     let state = Arc::new(State::new(Parts {
         settings: settings(config),
         metrics: Arc::clone(metrics),
         spool,
         keys,
-        geo,
+        lookups,
         agents,
         sites,
         accounts: Arc::new(accounts),
         store: database.store.clone(),
         limiter_key: tasks::random_key()?,
     }));
-    Ok((state, database))
+    Ok((state, database, files))
 }
 
 /// Delivers what is in the spool, once the database was told from which day on.

@@ -10,6 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::account::sites::REFRESH_EVERY;
 use crate::app::fatal::{FAILED, Fatal};
 use crate::model::now;
+use crate::server::panic::CatchPanic;
 use crate::server::state::{Role, State};
 
 /// How often the directory of sites and keys is read again; a new one is known within this time.
@@ -82,7 +83,9 @@ where
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            work(Arc::clone(&state)).await;
+            // A panic is logged by its hook; the next round must come all the same, or a key would
+            // outlive its day.
+            CatchPanic::new(work(Arc::clone(&state))).await.unwrap_or_default();
         }
     });
 }

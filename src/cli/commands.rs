@@ -12,7 +12,7 @@ use crate::app::fatal::{FAILED, Fatal, USAGE};
 use crate::app::operator::{Operator, Reply, Request, blocking};
 use crate::cli::args::{Own, Shape};
 use crate::cli::progress::Bar;
-use crate::cli::{complain, erasing, help, load, print, split};
+use crate::cli::{complain, erasing, help, load, print, site_rules, split};
 use crate::model::Day;
 
 /// Bytes of a password on standard input.
@@ -211,6 +211,7 @@ fn shape(command: &str, verb: &str) -> Result<(Shape, Build), Fatal> {
                 Ok(AdminCommand::SiteRemove { domain, yes: true })
             })
         }
+        ("site", "rules") => (site_rules::RULES, |own, _| site_rules::rules(own)),
         ("site", "retention") => (erasing::RETENTION, |own, _| erasing::retention(own)),
         ("account", "add") => {
             (Shape { positional: EMAIL, valued: &["role"], switches: PASSWORD }, |own, read| {
@@ -253,7 +254,7 @@ fn shape(command: &str, verb: &str) -> Result<(Shape, Build), Fatal> {
 
 fn unknown(command: &str, verb: &str) -> Fatal {
     let known = match command {
-        "site" => "add, list, remove, retention",
+        "site" => "add, list, remove, retention, rules",
         "account" => "add, password",
         "key" => "create, list, revoke",
         _ => return Fatal::say(USAGE, help::unknown(command)),

@@ -17,6 +17,11 @@ const COMMANDS: &[(&str, &str)] = &[
     ("site remove DOMAIN --yes", "remove a site and all its rows"),
     ("site retention DOMAIN MONTHS|default", "keep a site's rows for fewer months than the rest"),
     (
+        "site rules DOMAIN [--properties NAMES] [--query-params NAMES] [--path-rules FROM=TO,…]\n  \
+         [--exclude-paths PATTERNS] [--exclude-networks CIDRS] [--exclude-countries CODES]",
+        "show what a site collects; each flag replaces a list (separated by commas, \"\" empties it)",
+    ),
+    (
         "erase --site DOMAIN --from DATE --to DATE [--yes]",
         "delete a site's rows of these days; without --yes say how many",
     ),

@@ -7,6 +7,7 @@ mod commands;
 mod erasing;
 mod help;
 mod progress;
+mod site_rules;
 
 use std::ffi::OsString;
 use std::io::Write as _;

@@ -50,6 +50,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub key_dir: Option<PathBuf>,
     pub geo_path: Vec<PathBuf>,
+    pub datacentre_list: Option<PathBuf>,
+    pub spam_list: Option<PathBuf>,
     pub engine_library: Option<PathBuf>,
     pub engine_memory: u64,
     pub engine_http_port: Option<u16>,
@@ -130,6 +132,8 @@ impl Config {
             "key_dir" => path(self.key_dir.as_deref()?),
             "geo_path" if self.geo_path.is_empty() => return None,
             "geo_path" => toml::Value::Array(self.geo_path.iter().map(|p| path(p)).collect()),
+            "datacentre_list" => path(self.datacentre_list.as_deref()?),
+            "spam_list" => path(self.spam_list.as_deref()?),
             "engine_library" => path(self.engine_library.as_deref()?),
             "engine_memory" => parse::size_text(self.engine_memory).into(),
             "engine_http_port" => i64::from(self.engine_http_port?).into(),
@@ -196,6 +200,8 @@ impl Reader {
         let data_dir = self.required("data_dir", parse::path);
         let key_dir = self.optional("key_dir", parse::path);
         let geo_path = self.optional("geo_path", parse::paths);
+        let datacentre_list = self.optional("datacentre_list", parse::path);
+        let spam_list = self.optional("spam_list", parse::path);
         let engine_library = self.optional("engine_library", parse::path);
         let engine_memory = self.size("engine_memory", ENGINE_MIN_BYTES);
         let engine_http_port = self.optional("engine_http_port", parse::port);
@@ -222,6 +228,8 @@ impl Reader {
             data_dir: data_dir?,
             key_dir: key_dir?,
             geo_path: geo_path?.unwrap_or_default(),
+            datacentre_list: datacentre_list?,
+            spam_list: spam_list?,
             engine_library: engine_library?,
             engine_memory: engine_memory?,
             engine_http_port: engine_http_port?,

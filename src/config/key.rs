@@ -62,6 +62,8 @@ pub const KEYS: &[Key] = &[
     key("data_dir", Kind::Path, Some("data"), "where spool, caches and the engine's data lie"),
     key("key_dir", Kind::Path, None, "where day keys are kept; must be RAM-backed and 0700"),
     key("geo_path", Kind::Paths, None, "city databases in MMDB format (IPv4 and IPv6)"),
+    key("datacentre_list", Kind::Path, None, "networks whose visits count as bots, one a line"),
+    key("spam_list", Kind::Path, None, "hosts that spam referrers, one a line"),
     key("engine_library", Kind::Path, None, "libchdb.so of the embedded ClickHouse"),
     key("engine_memory", Kind::Size, Some("600MiB"), "memory the embedded ClickHouse may use"),
     key("engine_http_port", Kind::Port, None, "port of the embedded ClickHouse; any free one"),

@@ -151,6 +151,8 @@ fn what_check_prints_is_a_configuration_and_has_every_key() {
     let given = flags(&[
         ("key_dir", "/dev/shm/k"),
         ("geo_path", "a\"b,c"),
+        ("datacentre_list", "/networks.txt"),
+        ("spam_list", "/hosts.txt"),
         ("engine_library", "/l.so"),
         ("engine_http_port", "1234"),
         ("clickhouse_url", "http://db:8123"),

@@ -44,7 +44,7 @@ const OWN: [&str; 13] = [
     "currency",
 ];
 /// Columns that a visit takes from its first event.
-pub(super) const TOUCH: [&str; 18] = [
+pub(super) const TOUCH: [&str; 20] = [
     "referrer",
     "source",
     "channel",
@@ -63,6 +63,8 @@ pub(super) const TOUCH: [&str; 18] = [
     "device",
     "language",
     "screen",
+    "click_id",
+    "score",
 ];
 
 /// Columns of `hits` before those of [`TOUCH`], in the order of both statements here.

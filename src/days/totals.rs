@@ -13,7 +13,7 @@ use crate::store::{Param, Statement};
 pub(super) const DETAILED_ABOVE: u64 = 20_000;
 
 /// Dimensions of a visit: all its rows have the same value.
-const VISIT_DIMENSIONS: [&str; 20] = [
+const VISIT_DIMENSIONS: [&str; 22] = [
     "entry_page",
     "exit_page",
     "source",
@@ -34,6 +34,8 @@ const VISIT_DIMENSIONS: [&str; 20] = [
     "device",
     "language",
     "screen",
+    "click_id",
+    "score",
 ];
 
 /// Columns of `totals`, in the order of all statements here.

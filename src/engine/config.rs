@@ -23,10 +23,19 @@ const READ_RESULT_ROWS: u64 = 1_000_000;
 const KEEP_ALIVE_SECONDS: u64 = 3;
 
 /// Tables with rows of events; `hc_insert` may fill them and look up their batches.
-const EVENT_TABLES: [&str; 2] = ["open_events", "outcomes"];
+const EVENT_TABLES: [&str; 5] = ["open_events", "outcomes", "kept_back", "vitals", "script_errors"];
 /// Tables that reports read.
-const REPORT_TABLES: [&str; 6] =
-    ["open_events", "outcomes", "hits", "totals", "closed_days", "closed_batches"];
+const REPORT_TABLES: [&str; 9] = [
+    "open_events",
+    "outcomes",
+    "kept_back",
+    "vitals",
+    "script_errors",
+    "hits",
+    "totals",
+    "closed_days",
+    "closed_batches",
+];
 /// Tables with settings.
 const SETTINGS_TABLES: [&str; 8] =
     ["sites", "accounts", "logins", "api_keys", "leases", "spools", "goals", "shares"];

@@ -50,8 +50,20 @@ impl ClientAddr {
         self.0
     }
 
-    /// The 4 bytes of an IPv4 address or the first 8 of an IPv6 address. The address ends here.
-    pub(crate) fn into_network_bytes(self) -> Vec<u8> {
+    /// Whether it is in one of these networks.
+    pub(crate) fn is_within(&self, networks: &[IpNet]) -> bool {
+        networks.iter().any(|network| network.contains(&self.0))
+    }
+
+    /// Overwrites it.
+    pub(crate) fn forget(&mut self) {
+        self.0 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        // So that the write is not left out as one that nobody reads.
+        std::hint::black_box(&self.0);
+    }
+
+    /// The 4 bytes of an IPv4 address or the first 8 of an IPv6 address.
+    pub(crate) fn network_bytes(&self) -> Vec<u8> {
         match self.0 {
             IpAddr::V4(address) => address.octets().to_vec(),
             IpAddr::V6(address) => address.octets().into_iter().take(8).collect(),

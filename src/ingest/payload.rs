@@ -7,7 +7,8 @@
 use serde_json::{Map, Value};
 
 use crate::ingest::fields::{is_one, optional_text, present, says_dnt, says_gpc, screen, whole};
-use crate::ingest::props;
+use crate::ingest::measured::{self, Report};
+use crate::ingest::props::{self, Props};
 use crate::ingest::revenue::{self, Revenue};
 use crate::ingest::text::clean;
 use crate::ingest::url::{self, Page, PageError};
@@ -24,6 +25,11 @@ pub(crate) const ENGAGED_MS_LIMIT: u64 = 30 * 86_400_000;
 pub const PAGEVIEW: &str = "pageview";
 /// The name of a report of engaged time and scroll depth.
 pub const ENGAGEMENT: &str = "engagement";
+
+/// The name under which a page reports its Web Vitals.
+pub const WEB_VITALS: &str = "web_vitals";
+/// The name under which a page reports an error of its scripts.
+pub const SCRIPT_ERROR: &str = "js_error";
 
 /// What was sent, reduced. Neither `Debug` nor `Clone`: it stays within one request.
 #[derive(Default)]
@@ -45,8 +51,9 @@ pub struct Payload {
     pub(crate) scroll: u8,
     pub(crate) screen: &'static str,
     pub(crate) language: String,
-    pub(crate) props: Vec<(String, String)>,
+    pub(crate) props: Props,
     pub(crate) revenue: Option<Revenue>,
+    pub(crate) report: Report,
 }
 
 /// Why a payload is [`Outcome::Invalid`](crate::model::Outcome::Invalid): answered as
@@ -85,6 +92,12 @@ impl Payload {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it is a report of a page about itself, which carries no token.
+    #[must_use]
+    pub fn is_report(&self) -> bool {
+        !matches!(self.report, Report::None)
     }
 
     pub(crate) fn opt_out() -> Self {
@@ -127,10 +140,11 @@ pub fn parse_event(body: &[u8]) -> Result<Payload, PayloadError> {
         name,
         ..Payload::default()
     };
-    if payload.name == ENGAGEMENT {
-        engagement(&mut payload, first(&["e"]), first(&["sd"]))?;
-    } else {
-        payload.revenue = first(&["$", "revenue"]).and_then(revenue::read);
+    match payload.name.as_str() {
+        ENGAGEMENT => engagement(&mut payload, first(&["e"]), first(&["sd"]))?,
+        WEB_VITALS => payload.report = Report::Vitals(measured::vitals(first(&["v"]))?),
+        SCRIPT_ERROR => payload.report = Report::ScriptError(measured::template(first(&["t"]))?),
+        _ => payload.revenue = first(&["$", "revenue"]).and_then(revenue::read),
     }
     Ok(payload)
 }
@@ -242,7 +256,7 @@ mod tests {
             assert_eq!(payload.page.as_ref().unwrap().path, "/a");
             assert_eq!(payload.referrer, "t.co");
             assert!(!payload.interactive);
-            assert_eq!(payload.props, [("a".to_owned(), "1".to_owned())]);
+            assert_eq!(payload.props.fit, [("a".to_owned(), "1".to_owned())]);
         }
     }
 
@@ -369,7 +383,7 @@ mod tests {
                 "d": String::from_utf8_lossy(&junk), "r": name, "$": {"amount": name}});
             if let Ok(payload) = read(&body) {
                 prop_assert!(payload.name().chars().count() <= NAME_CHARS_MAX);
-                prop_assert!(payload.props.len() <= props::PROPS_MAX);
+                prop_assert!(payload.props.fit.len() <= props::PROPS_MAX);
                 prop_assert!(payload.sites().len() <= SITES_MAX);
                 prop_assert!(payload.sites().iter().all(|s| s.len() <= url::HOST_BYTES_MAX));
             }

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use url::form_urlencoded;
 
 use crate::ingest::payload::{
-    ENGAGEMENT, PAGEVIEW, Payload, PayloadError, checked_name, error, page, sites,
+    ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, checked_name, error,
+    page, sites,
 };
 use crate::ingest::url::{CAMPAIGN_BYTES_MAX, text};
 use crate::model::SCROLL_NONE;
@@ -42,8 +43,8 @@ pub fn parse_pixel(query: &str, referer: Option<&[u8]>) -> Result<Payload, Paylo
     let sites = sites(&first("site").ok_or(error("site", "can't be blank"))?)
         .map_err(|reason| error("site", reason.message))?;
     let name = checked_name(first("event").as_deref().unwrap_or(PAGEVIEW))?;
-    if name == ENGAGEMENT {
-        return Err(error("event", "engagement is reported by the script only"));
+    if [ENGAGEMENT, SCRIPT_ERROR, WEB_VITALS].contains(&name.as_str()) {
+        return Err(error("event", "is a name that only the script reports"));
     }
     let campaign = first("campaign").map(|value| text(value.trim(), CAMPAIGN_BYTES_MAX));
     let named = first("u").map(|address| page(&address, false)).transpose()?;

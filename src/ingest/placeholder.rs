@@ -1,9 +1,12 @@
 //! What points at one person is replaced by a word that says what stood there.
 //!
-//! Replaced in paths and in referrer hosts: mail addresses (`:email`), UUIDs (`:uuid`), 16 or more
-//! hex digits (`:hex`), base64-like runs of 20 or more (`:token`), 6 or more digits (`:number`).
-//! Replaced in event names, property values and campaign parameters: mail addresses only, since
-//! order numbers and campaign numbers are what those fields are for.
+//! Replaced in paths, referrer hosts and query values: mail addresses (`:email`), UUIDs (`:uuid`),
+//! IP addresses (`:address`), pairs of coordinates (`:coordinates`), numbers of payment cards
+//! (`:card`), telephone numbers (`:phone`), 16 or more hex digits (`:hex`), base64-like runs of 20
+//! or more (`:token`), 6 or more digits (`:number`). Replaced in event names and campaign
+//! parameters: what contacts or pays for a person (mail, telephone with its country, card, IP
+//! address), since order numbers and campaign numbers are what those fields are for. A value of a
+//! property that holds any of it is not kept at all, see `props`.
 //!
 //! A *base64-like run* is 20 or more of `A-Z a-z 0-9 - _ +` (with up to two `=`), where
 //! 1. a piece between hyphens or underscores has 20 characters or more, among them capitals, small
@@ -13,6 +16,11 @@
 //!    by a small letter is a word's beginning and no change.
 //!
 //! So `how-we-moved-to-TypeScript-in-2024` stays and `dGhpcyBpcyBhIHNlY3JldA` goes.
+//!
+//! A *telephone number* begins with `+` or `00` and has 8 to 15 digits (E.164), or is written as in
+//! North America (`415-555-0132`), or begins with an area code behind 0 and has 8 digits or more. A
+//! *card* has 13 to 19 digits in groups of four (or 4, 6 and 5) and passes the check of ISO/IEC
+//! 7812 (Luhn).
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -32,16 +40,58 @@ static UUID: LazyLock<Regex> =
 static HEX: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)[0-9a-f]{16,}"));
 static RUN: LazyLock<Regex> = LazyLock::new(|| pattern(r"[A-Za-z0-9_+-]{20,}={0,2}"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"\d{6,}"));
+static V4: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b")
+});
+static V6: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\[?(?:\b(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|\b[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6}::(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})?)\]?",
+    )
+});
+static COORDINATES: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"-?\b\d{1,3}\.\d{3,}(?:,|;|/|\s|%2[cC])+-?\d{1,3}\.\d{3,}"));
+static CARD: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\b(?:\d{4}[ .-]?){3}\d{1,7}\b|\b\d{4}[ .-]\d{6}[ .-]\d{5}\b"));
+static ABROAD: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?:\+|\b00)[1-9](?:[ ./()-]{0,2}\d){7,14}\b"));
+static AT_HOME: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"\(?\b[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4}\b|\b0[1-9]\d{1,4}[ .-]\d(?:[ .-]?\d){3,9}\b")
+});
+/// Digits without which a text holds no address, place, card or telephone number.
+const DIGITS_MIN: usize = 4;
 
-/// Replaces mail addresses: for event names, property values and campaign parameters.
-pub(crate) fn hide_mail(text: &str) -> Cow<'_, str> {
-    MAIL.replace_all(text, ":email")
+/// Replaces what contacts or pays for a person: for event names and campaign parameters.
+pub(crate) fn hide_contact(text: &str) -> Cow<'_, str> {
+    let text = MAIL.replace_all(text, ":email");
+    if !has_digits(&text) {
+        return text;
+    }
+    let text = owned(text, |text| V4.replace_all(text, ":address"));
+    let text = owned(text, |text| V6.replace_all(text, address_or_word));
+    let text = owned(text, |text| CARD.replace_all(text, card_or_digits));
+    owned(text, |text| ABROAD.replace_all(text, ":phone"))
+}
+
+/// Whether a text holds anything of what is replaced in paths.
+pub(crate) fn identifies(text: &str) -> bool {
+    hide_all(text) != text
 }
 
 /// Replaces everything that points at one person: for paths and referrer hosts.
 pub(crate) fn hide_all(text: &str) -> String {
-    let text = hide_mail(text);
+    let text = MAIL.replace_all(text, ":email");
     let text = UUID.replace_all(&text, ":uuid");
+    let text = owned(text, |text| {
+        if !has_digits(text) {
+            return Cow::Borrowed(text);
+        }
+        let text = COORDINATES.replace_all(text, ":coordinates");
+        let text = owned(text, |text| V4.replace_all(text, ":address"));
+        let text = owned(text, |text| V6.replace_all(text, address_or_word));
+        let text = owned(text, |text| CARD.replace_all(text, card_or_digits));
+        let text = owned(text, |text| ABROAD.replace_all(text, ":phone"));
+        owned(text, |text| AT_HOME.replace_all(text, ":phone"))
+    });
     let text = HEX.replace_all(&text, |found: &Captures<'_>| {
         let digits =
             found.get(0).is_some_and(|run| run.as_str().bytes().all(|b| b.is_ascii_digit()));
@@ -52,6 +102,40 @@ pub(crate) fn hide_all(text: &str) -> String {
         if is_token(run) { ":token".to_owned() } else { run.to_owned() }
     });
     NUMBER.replace_all(&text, ":number").into_owned()
+}
+
+/// Applies a step to a text that may be borrowed, and keeps it borrowed where nothing changes.
+fn owned<'a>(text: Cow<'a, str>, step: impl Fn(&str) -> Cow<'_, str>) -> Cow<'a, str> {
+    let changed = match step(&text) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(changed) => Some(changed),
+    };
+    changed.map_or(text, Cow::Owned)
+}
+
+fn has_digits(text: &str) -> bool {
+    text.bytes().filter(|byte| byte.is_ascii_hexdigit()).nth(DIGITS_MIN - 1).is_some()
+        && text.bytes().any(|byte| byte.is_ascii_digit() || byte == b':')
+}
+
+/// `::` alone, as in `std::fs`, is no address.
+fn address_or_word(found: &Captures<'_>) -> String {
+    let run = found.get(0).map_or("", |run| run.as_str());
+    let has_digit = run.bytes().any(|byte| byte.is_ascii_digit());
+    if has_digit && run.matches(':').count() > 2 { ":address".to_owned() } else { run.to_owned() }
+}
+
+fn card_or_digits(found: &Captures<'_>) -> String {
+    let run = found.get(0).map_or("", |run| run.as_str());
+    let digits: Vec<u32> = run.chars().filter_map(|one| one.to_digit(10)).collect();
+    let doubled = |(place, digit): (usize, &u32)| match (place % 2, digit * 2) {
+        (0, _) => *digit,
+        (_, twice) if twice > 9 => twice - 9,
+        (_, twice) => twice,
+    };
+    let sum: u32 = digits.iter().rev().enumerate().map(doubled).sum();
+    let is_card = (13..=19).contains(&digits.len()) && sum.is_multiple_of(10);
+    if is_card { ":card".to_owned() } else { run.to_owned() }
 }
 
 fn pattern(text: &str) -> Regex {
@@ -143,7 +227,46 @@ mod tests {
     }
 
     #[test]
-    fn other_text_loses_mail_addresses_only() {
-        assert_eq!(hide_mail("order 123456 of a@b.example"), "order 123456 of :email");
+    fn other_text_loses_what_contacts_a_person_only() {
+        for (sent, kept) in [
+            ("order 123456 of a@b.example", "order 123456 of :email"),
+            ("spring-2026-q1", "spring-2026-q1"),
+            ("call +49 30 1234567 now", "call :phone now"),
+            ("card 4111 1111 1111 1111", "card :card"),
+            ("from 203.0.113.9", "from :address"),
+            ("id 550e8400-e29b-41d4-a716-446655440000", "id 550e8400-e29b-41d4-a716-446655440000"),
+            ("nothing here", "nothing here"),
+        ] {
+            assert_eq!(hide_contact(sent), kept, "{sent}");
+        }
+    }
+
+    #[test]
+    fn addresses_places_cards_and_telephones_go() {
+        for (sent, kept) in [
+            ("/ip/203.0.113.9/x", "/ip/:address/x"),
+            ("/v/1.2.3", "/v/1.2.3"),
+            ("/v/1.2.3.400", "/v/1.2.3.400"),
+            ("/ip/2001:db8:1:2:3:4:5:6", "/ip/:address"),
+            ("/ip/2001:db8::7/x", "/ip/:address/x"),
+            ("/docs/std::fs::File", "/docs/std::fs::File"),
+            ("/wiki/Category:Stubs", "/wiki/Category:Stubs"),
+            ("/map/@52.520008,13.404954,12z", "/map/@:coordinates,12z"),
+            ("/near/-33.8688;151.2093", "/near/:coordinates"),
+            ("/price/19.999", "/price/19.999"),
+            ("/pay/4111-1111-1111-1111", "/pay/:card"),
+            ("/pay/3782 822463 10005", "/pay/:card"),
+            ("/pay/1234-5678-9012-3456", "/pay/1234-5678-9012-3456"),
+            ("/tel/+49-30-1234-567", "/tel/:phone"),
+            ("/tel/+1 (415) 555-0132", "/tel/:phone"),
+            ("/tel/0049 30 1234 567", "/tel/:phone"),
+            ("/tel/415-555-0132", "/tel/:phone"),
+            ("/tel/030-1234-567", "/tel/:phone"),
+            ("/2026-11-22/10-30-59", "/2026-11-22/10-30-59"),
+            ("/isbn/978-3-16-14841", "/isbn/978-3-16-14841"),
+        ] {
+            assert_eq!(hide_all(sent), kept, "{sent}");
+            assert_eq!(identifies(sent), sent != kept, "{sent}");
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Custom properties: an object of scalars, or such an object as a JSON string.
 //!
-//! Lists, objects and blank values are dropped, others become text; addresses of pages in values
-//! lose their query, and all values lose mail addresses.
+//! Lists, objects and blank values are dropped, others become text. Addresses of pages in values are
+//! reduced like pages; any other value that looks like an id or an address (see `placeholder`) is
+//! dropped, and its property's name told. Which names a site keeps is the business of `reduce`.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
 use crate::ingest::payload::{PayloadError, error};
+use crate::ingest::placeholder::identifies;
 use crate::ingest::text::clean;
 use crate::ingest::url::text;
 
@@ -18,10 +20,19 @@ pub(crate) const PROP_NAME_BYTES_MAX: usize = 300;
 /// Longest value of a property, in bytes.
 pub(crate) const PROP_VALUE_BYTES_MAX: usize = 2000;
 
-/// Reads the properties, sorted by name.
-pub(crate) fn read(value: Option<&Value>) -> Result<Vec<(String, String)>, PayloadError> {
-    let Some(sent) = value.and_then(object) else { return Ok(Vec::new()) };
-    let mut props: Vec<(String, String)> = Vec::new();
+/// The properties of one event.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Props {
+    /// What may be kept, sorted by name.
+    pub(crate) fit: Vec<(String, String)>,
+    /// Names of properties whose values look like ids or addresses; the values are gone.
+    pub(crate) identifying: Vec<String>,
+}
+
+/// Reads the properties.
+pub(crate) fn read(value: Option<&Value>) -> Result<Props, PayloadError> {
+    let Some(sent) = value.and_then(object) else { return Ok(Props::default()) };
+    let mut props = Props::default();
     for (name, value) in sent.iter() {
         let Some(value) = scalar(value) else { continue };
         if name.len() > PROP_NAME_BYTES_MAX {
@@ -30,15 +41,33 @@ pub(crate) fn read(value: Option<&Value>) -> Result<Vec<(String, String)>, Paylo
         if value.len() > PROP_VALUE_BYTES_MAX {
             return Err(error("props", "has a value that is too long: at most 2000 bytes"));
         }
-        let name = text(&clean(name, PROP_NAME_BYTES_MAX), PROP_NAME_BYTES_MAX);
-        let value = text(&clean(&value, PROP_VALUE_BYTES_MAX), PROP_VALUE_BYTES_MAX);
-        let is_new = props.iter().all(|(known, _)| *known != name);
-        if !name.is_empty() && !value.is_empty() && is_new && props.len() < PROPS_MAX {
-            props.push((name, value));
+        let name = clean(name, PROP_NAME_BYTES_MAX);
+        let value = kept(&clean(&value, PROP_VALUE_BYTES_MAX));
+        let is_new = props.fit.iter().all(|(known, _)| *known != name);
+        // A name that points at somebody is nobody's name of a property: it is not even counted.
+        if name.is_empty() || identifies(&name) || !is_new || props.fit.len() == PROPS_MAX {
+            continue;
+        }
+        match value {
+            Some(value) if value.is_empty() => {}
+            Some(value) => props.fit.push((name, value)),
+            None if props.identifying.len() < PROPS_MAX => props.identifying.push(name),
+            None => {}
         }
     }
-    props.sort_unstable();
+    props.fit.sort_unstable();
     Ok(props)
+}
+
+/// The value as it is stored; `None` when it looks like an id or an address. Addresses of pages are
+/// reduced like pages.
+fn kept(value: &str) -> Option<String> {
+    let starts = |scheme: &str| {
+        value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    let is_page = starts("/") || starts("http://") || starts("https://");
+    let value = if is_page { text(value, PROP_VALUE_BYTES_MAX) } else { value.to_owned() };
+    (is_page || !identifies(&value)).then_some(value)
 }
 
 /// The object itself, or the one in a string; anything else is no property.
@@ -66,7 +95,7 @@ mod tests {
     use super::*;
 
     fn kept(value: &Value) -> Vec<(String, String)> {
-        read(Some(value)).unwrap()
+        read(Some(value)).unwrap().fit
     }
 
     #[test]
@@ -81,10 +110,21 @@ mod tests {
     }
 
     #[test]
-    fn values_lose_what_identifies() {
-        let sent = json!({"url": "https://shop.example/x?token=1", "who": "jane@example.com"});
-        let expected = [("url", "https://shop.example/x"), ("who", ":email")];
-        assert_eq!(kept(&sent), expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
+    fn values_that_identify_are_dropped_and_their_names_told() {
+        let sent = json!({
+            "url": "https://shop.example/x?token=1", "next": "/order/12345678?x=1", "plan": "pro",
+            "who": "jane@example.com", "user": 1234567, "ip": "203.0.113.9", "tel": "+49 30 1234567",
+            "key": "dGhpcyBpcyBhIHNlY3JldA", "a@b.example": "x", "price": 19.99,
+        });
+        let props = read(Some(&sent)).unwrap();
+        let fit = [
+            ("next", "/order/:number"),
+            ("plan", "pro"),
+            ("price", "19.99"),
+            ("url", "https://shop.example/x"),
+        ];
+        assert_eq!(props.fit, fit.map(|(n, v)| (n.to_owned(), v.to_owned())));
+        assert_eq!(props.identifying, ["ip", "key", "tel", "user", "who"]);
     }
 
     #[test]

@@ -21,8 +21,18 @@ pub struct Headers<'a> {
     pub forwarded: Vec<&'a [u8]>,
     /// Every `X-Forwarded-For` line, in order.
     pub x_forwarded_for: Vec<&'a [u8]>,
+    /// `Accept`.
+    pub accept: Option<&'a [u8]>,
     /// `Accept-Language`.
     pub accept_language: Option<&'a [u8]>,
+    /// `Sec-CH-UA`: the brands of a Chromium.
+    pub sec_ch_ua: Option<&'a [u8]>,
+    /// `Sec-CH-UA-Mobile`.
+    pub sec_ch_ua_mobile: Option<&'a [u8]>,
+    /// `Sec-CH-UA-Platform`.
+    pub sec_ch_ua_platform: Option<&'a [u8]>,
+    /// `Sec-Fetch-Mode`, which stands for its family: it is sent whenever one of them is.
+    pub sec_fetch_mode: Option<&'a [u8]>,
     /// Every `Sec-Purpose`, `Purpose` and `X-Moz` value.
     pub purpose: Vec<&'a [u8]>,
 }

@@ -1,7 +1,7 @@
 //! Addresses of pages, reduced before anything else sees them.
 //!
-//! Kept of a page: its host without `www.` and port, its path, and the campaign parameters. The
-//! query is dropped whole (no parameter is on an allow-list yet), and so are user names, the
+//! Kept of a page: its host without `www.` and port, its path, and the campaign parameters. Of the
+//! query a site may keep parameters by name (see `query`); all else of it goes, and so do user names, the
 //! fragment (unless the site counts by fragment), `;name=value` parameters, and what looks like a
 //! query after decoding. Paths are percent-decoded, lose control and direction characters, and
 //! have what points at one person replaced (see `placeholder`). Of a referrer only the host stays.
@@ -15,7 +15,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 use url::{Host, Url};
 
-use crate::ingest::placeholder::{hide_all, hide_mail};
+use crate::ingest::click;
+use crate::ingest::placeholder::{hide_all, hide_contact};
+use crate::ingest::query;
 use crate::ingest::text::{clean, cut};
 
 /// Longest page address, in bytes, as the wire format says.
@@ -46,6 +48,8 @@ pub struct Page {
     pub hostname: String,
     /// Path, beginning with `/`.
     pub path: String,
+    /// The other parameters of the query, reduced: for the site's own list of names.
+    pub query: Vec<(String, String)>,
     /// What the query says about the campaign.
     pub campaign: Campaign,
 }
@@ -65,6 +69,8 @@ pub struct Campaign {
     pub content: String,
     /// The first of `source` and `ref`.
     pub reference: String,
+    /// Which click id of an advertiser there was, by name (its value is not kept), or empty.
+    pub click_id: &'static str,
     /// There was a click id of Google's (its value is not kept).
     pub google_click: bool,
     /// There was a click id of Microsoft's (its value is not kept).
@@ -99,7 +105,8 @@ pub fn page(address: &str, by_fragment: bool) -> Result<Page, PageError> {
     }
     let hostname = host(&url).ok_or(PageError::NotAbsolute)?;
     let fragment = url.fragment().filter(|_| by_fragment).unwrap_or_default();
-    Ok(Page { hostname, path: path(url.path(), fragment), campaign: campaign(&url) })
+    let path = path(url.path(), fragment);
+    Ok(Page { hostname, path, query: query::reduced(&url), campaign: campaign(&url) })
 }
 
 /// The host of a referrer, as it is compared with a site's own; empty when there is none.
@@ -137,7 +144,7 @@ pub fn site_name(name: &str) -> String {
 }
 
 /// Reduces text that may be an address (a property such as `url` or `path`); other text loses
-/// mail addresses only.
+/// what contacts a person, see `placeholder`.
 pub(crate) fn text(value: &str, bytes_max: usize) -> String {
     let is_page = ["http://", "https://"].iter().any(|scheme| {
         value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
@@ -148,7 +155,7 @@ pub(crate) fn text(value: &str, bytes_max: usize) -> String {
     } else if value.starts_with('/') {
         path(value.split(['?', '#']).next().unwrap_or_default(), "")
     } else {
-        hide_mail(&clean(value, usize::MAX)).into_owned()
+        hide_contact(&clean(value, usize::MAX)).into_owned()
     };
     cut(&reduced, bytes_max).to_owned()
 }
@@ -227,15 +234,12 @@ fn campaign(url: &Url) -> Campaign {
             "utm_content" => &mut found.content,
             "source" => &mut source,
             "ref" => &mut reference,
-            "gclid" | "gbraid" | "wbraid" => {
-                found.google_click |= !value.is_empty();
+            other => {
+                if !value.is_empty() {
+                    click::note(&mut found, other);
+                }
                 continue;
             }
-            "msclkid" => {
-                found.microsoft_click |= !value.is_empty();
-                continue;
-            }
-            _ => continue,
         };
         if field.is_empty() {
             *field = text(&value, CAMPAIGN_BYTES_MAX);

@@ -7,6 +7,7 @@
 //! Promise: the address is taken by value and ends here; what is left of it is overwritten when
 //! the [`Identity`] is dropped. The key is the caller's: 32 random bytes per site and day.
 
+use ipnet::IpNet;
 use zeroize::Zeroize;
 
 use crate::ingest::address::ClientAddr;
@@ -16,6 +17,7 @@ pub const USER_AGENT_BYTES_MAX: usize = 512;
 
 /// What a token is computed from: lives as long as one request. Neither `Debug` nor `Clone`.
 pub struct Identity {
+    client: ClientAddr,
     address: Vec<u8>,
     message: Vec<u8>,
 }
@@ -24,7 +26,8 @@ impl Identity {
     /// Takes the address and the User-Agent bytes as received.
     #[must_use]
     pub fn new(address: ClientAddr, user_agent: &[u8]) -> Self {
-        let address = address.into_network_bytes();
+        let client = address;
+        let address = client.network_bytes();
         let user_agent = capped(user_agent);
         let mut message = Vec::with_capacity(8 + address.len() + user_agent.len());
         for part in [address.as_slice(), user_agent] {
@@ -32,13 +35,18 @@ impl Identity {
             message.extend_from_slice(&length.to_le_bytes());
             message.extend_from_slice(part);
         }
-        Self { address, message }
+        Self { client, address, message }
     }
 
     /// The token under the key of one site and day; never 0.
     #[must_use]
     pub fn token(&self, key: &[u8; 32]) -> u64 {
         first_u64(&blake3::keyed_hash(key, &self.message)).max(1)
+    }
+
+    /// Whether the client's address is in one of these networks.
+    pub(crate) fn is_within(&self, networks: &[IpNet]) -> bool {
+        !networks.is_empty() && self.client.is_within(networks)
     }
 
     /// A number for the network of the client under a short-lived random key, for limiters.
@@ -52,6 +60,7 @@ impl Identity {
 
 impl Drop for Identity {
     fn drop(&mut self) {
+        self.client.forget();
         self.address.zeroize();
         self.message.zeroize();
     }

@@ -47,6 +47,9 @@ pub struct Event {
     pub utm_term: String,
     /// `utm_content`.
     pub utm_content: String,
+    /// Name of the click-id parameter of the page's address, such as `gclid`, or empty. Its value
+    /// is not kept.
+    pub click_id: String,
     /// ISO 3166-1 alpha-2 code, or empty.
     pub country: String,
     /// The database's name of the first-level subdivision, or empty.
@@ -67,6 +70,8 @@ pub struct Event {
     pub language: String,
     /// Screen class, or empty.
     pub screen: String,
+    /// How many weak signs of a machine the request carried: 0 for none, at most 100.
+    pub score: u8,
     /// Engaged time of this report in milliseconds (engagement events only).
     pub engaged_ms: u32,
     /// Deepest scroll in percent, or [`SCROLL_NONE`].

@@ -6,11 +6,15 @@ pub mod clock;
 pub mod day;
 pub mod event;
 pub mod label;
+pub mod measured;
 pub mod outcome;
+pub mod rules;
 pub mod site;
 
 pub use clock::now;
 pub use day::{Day, LocalMoment, ZoneError};
 pub use event::{Event, SCROLL_NONE};
-pub use outcome::Outcome;
+pub use measured::{KeptBack, Metric, ScriptError, Vital};
+pub use outcome::{Outcome, Refusal};
+pub use rules::{PathRule, Rules};
 pub use site::{Site, SiteId};

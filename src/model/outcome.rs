@@ -32,6 +32,36 @@ pub enum Outcome {
     Internal,
 }
 
+/// An event that is not counted, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// What owners read beside it: for a bot its name or sign, for an excluded event the rule; empty
+    /// where the outcome says all. One of a closed set of texts, never something that was sent.
+    pub reason: &'static str,
+}
+
+impl From<Outcome> for Refusal {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, reason: "" }
+    }
+}
+
+impl Refusal {
+    /// A bot.
+    #[must_use]
+    pub const fn bot(reason: &'static str) -> Self {
+        Self { outcome: Outcome::Bot, reason }
+    }
+
+    /// What a rule of the site leaves out.
+    #[must_use]
+    pub const fn excluded(reason: &'static str) -> Self {
+        Self { outcome: Outcome::Excluded, reason }
+    }
+}
+
 impl Outcome {
     /// All outcomes, in the order of the design.
     pub const ALL: [Self; 12] = [

@@ -1,6 +1,10 @@
 //! A site as collecting and reporting see it.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
+
+use crate::model::rules::Rules;
 
 /// Number of a site, given once and never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +23,8 @@ pub struct Site {
     pub zone: TimeZone,
     /// Hosts whose pages count; empty means the domain and its subdomains.
     pub hostnames: Vec<String>,
+    /// What its owner says about collecting.
+    pub rules: Arc<Rules>,
     /// The least number of visitors of a shown group, if the site has its own.
     pub threshold: Option<u32>,
     /// When it was created, seconds since 1970 UTC.

@@ -1,6 +1,6 @@
 //! Reports: query → SQL → released groups → JSON.
 //!
-//! [`parse`] reads a query, [`run`] answers it, [`outcomes`] says what was not counted. This folder
+//! [`parse`] reads a query, [`run`] answers it, [`counts`] says what was not counted. This folder
 //! holds all report SQL; whoever asks must have been authorised for the site before.
 //!
 //! # What is counted
@@ -72,6 +72,7 @@
 
 pub mod cache;
 mod comparison;
+pub mod counts;
 mod generations;
 mod place;
 mod query;
@@ -85,8 +86,6 @@ mod threshold;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::model::Day;
-use crate::model::Outcome;
 use crate::model::Site;
 use crate::report::cache::Cache;
 use crate::report::cache::CacheKey;
@@ -211,26 +210,6 @@ fn cache_key(
         state.push('|');
     }
     Some(CacheKey::new(site.id, threshold, &text, &state))
-}
-
-/// Counts of what was not counted from `from` to `to` (both included), by outcome, as one JSON
-/// object of those that are not 0.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn outcomes(
-    site: &Site,
-    from: Day,
-    to: Day,
-    reader: &impl Reader,
-) -> Result<Vec<u8>, ReportError> {
-    let mut counts = Vec::new();
-    for row in reader.select(sql::outcomes(site.id, from, to)).await? {
-        let [name, count] = row.as_slice() else { return Err(ReportError::Shape) };
-        let known = Outcome::ALL.into_iter().find(|one| Some(one.name()) == name.as_str());
-        counts.extend(known.map(Outcome::name).zip(number(count)));
-    }
-    Ok(response::outcomes(&threshold::release_outcomes(counts)))
 }
 
 async fn release(

@@ -247,6 +247,7 @@ mod tests {
             timezone: name.to_owned(),
             zone: zone(name).unwrap(),
             hostnames: Vec::new(),
+            rules: std::sync::Arc::default(),
             threshold: None,
             created,
         }

@@ -63,6 +63,11 @@ pub(crate) fn outcomes(released: &Released<Vec<(&'static str, u64)>>) -> Vec<u8>
     Value::Object(counts.collect()).to_string().into_bytes()
 }
 
+/// Rows of counts as `{"rows": […]}`.
+pub(crate) fn rows(released: &Released<Vec<Value>>) -> Vec<u8> {
+    json!({ "rows": released.get() }).to_string().into_bytes()
+}
+
 fn row(query: &Query, row: &Row) -> Value {
     json!({
         "dimensions": values(query, row.other, &row.dimensions),

@@ -3,8 +3,9 @@
 //! Signals come first: an opted-out request is answered before its body is read and before its
 //! address or agent is looked at. Nothing here writes a log line about a request.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::IpAddr;
+use std::pin::Pin;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -15,14 +16,20 @@ use hyper::header::{
 use hyper::{Request, StatusCode};
 use serde_json::json;
 
-use crate::ingest::{self, Facts, Headers, Payload, PayloadError, Prepared};
-use crate::model::{LocalMoment, Outcome, Site, day, now};
+use crate::ingest::{
+    self, Facts, Headers, Payload, PayloadError, Prepared, Reduced, Row, SiteRules, Target,
+};
+use crate::model::{LocalMoment, Outcome, Refusal, Site, day, now};
 use crate::server::answer::{self, Answer};
 use crate::server::limit::{self, BodyError};
+use crate::server::norms;
 use crate::server::panic::CatchPanic;
 use crate::server::state::State;
 use crate::spool::{AppendError, Record};
 use crate::store::row;
+
+/// Stack that the pipeline uses, bytes: about 5 KiB were seen, with room.
+const STACK_BYTES: usize = 32 * 1024;
 
 /// The refusal of a send key that does not hold.
 const BAD_KEY: PayloadError = PayloadError {
@@ -38,11 +45,13 @@ struct Verdict {
     invalid: Option<PayloadError>,
     /// A part of the body was not read.
     ends_connection: bool,
+    /// The site, when there is one only and it is known.
+    site: Option<String>,
 }
 
 impl Verdict {
     fn one(outcome: Outcome) -> Self {
-        Self { outcomes: vec![outcome], invalid: None, ends_connection: false }
+        Self { outcomes: vec![outcome], invalid: None, ends_connection: false, site: None }
     }
 
     /// The first outcome that is not `accepted`, else `accepted`.
@@ -81,6 +90,7 @@ pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
             .headers_mut()
             .insert(HeaderName::from_static("x-plausible-dropped"), HeaderValue::from(dropped));
     }
+    norms::add_status(&mut answer, verdict.site.as_deref());
     if status == StatusCode::ACCEPTED {
         answer::for_outcome(answer, verdict.named())
     } else {
@@ -105,6 +115,7 @@ pub async fn pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> 
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("cross-origin"),
     );
+    norms::add_status(&mut answer, verdict.site.as_deref());
     answer::for_outcome(answer, verdict.named())
 }
 
@@ -122,7 +133,23 @@ pub fn preflight() -> Answer {
 
 /// A panic in the pipeline is an outcome too.
 async fn or_internal(judging: impl Future<Output = Verdict> + Send) -> Verdict {
-    CatchPanic::new(judging).await.unwrap_or_else(|| Verdict::one(Outcome::Internal))
+    let mut judging = CatchPanic::new(judging);
+    // After each step: it may go on in another thread.
+    let judged = poll_fn(|cx| {
+        let polled = Pin::new(&mut judging).poll(cx);
+        wipe_stack();
+        polled
+    });
+    judged.await.unwrap_or_else(|| Verdict::one(Outcome::Internal))
+}
+
+/// Overwrites what the pipeline left on the stack of this thread: a token or an address would stay
+/// there until the next request of the thread. What it left elsewhere is wiped as it is given back.
+#[inline(never)]
+fn wipe_stack() {
+    let mut room = [0_u8; STACK_BYTES];
+    // Seen from outside, so that it is written.
+    std::hint::black_box(&mut room);
 }
 
 fn refusal(outcome: Outcome) -> &'static str {
@@ -201,10 +228,11 @@ async fn judge(
         return Verdict::one(Outcome::Unavailable);
     };
     let at = now();
-    let facts = Facts { headers, peer };
+    let facts = Facts { headers, peer, by_key };
+    let lookups = state.lookups.load();
     let mut outcomes = Vec::with_capacity(payload.sites().len());
     let mut records: Vec<Record> = Vec::new();
-    let mut sealed = Vec::new();
+    let mut taken = Vec::new();
     let mut prepared = None;
     for name in payload.sites() {
         let Some(site) = directory.by_domain(name).filter(|site| allowed(site)) else {
@@ -212,21 +240,26 @@ async fn judge(
             continue;
         };
         let moment = day::locate(at, &site.zone);
-        let judged = ingest::admit(payload, site).and_then(|()| {
-            let prepared = prepared
-                .get_or_insert_with(|| ingest::prepare(&facts, payload, &state.ingest_context()));
-            let prepared = prepared.as_ref().map_err(|outcome| *outcome)?;
-            seal(state, prepared, payload, site, &moment, at, by_key)
+        let rules = state.rules.of(site);
+        let judged = ingest::admit(payload, site, &rules).and_then(|()| {
+            let prepared = prepared.get_or_insert_with(|| {
+                ingest::prepare(&facts, payload, &state.ingest_context(&lookups))
+            });
+            let prepared = prepared.as_ref().map_err(|refusal| *refusal)?;
+            reduce(state, prepared, payload, (site, &rules), &moment, at)
         });
         match judged {
-            Ok(record) => {
-                records.push(record);
-                sealed.push((site.id, moment.day));
+            Ok(reduced) => {
+                for (what, name) in reduced.kept_back {
+                    state.outcomes.keep_back(site.id, moment.day, what, name);
+                }
+                records.extend(sealed(reduced.row, by_key));
+                taken.push((site.id, moment.day));
                 outcomes.push(Outcome::Accepted);
             }
-            Err(outcome) => {
-                state.outcomes.add(site.id, moment.day, outcome);
-                outcomes.push(outcome);
+            Err(refusal) => {
+                state.outcomes.add(site.id, moment.day, refusal);
+                outcomes.push(refusal.outcome);
             }
         }
     }
@@ -235,7 +268,7 @@ async fn judge(
     {
         state.note_untrusted_proxy(peer);
     }
-    drop(prepared);
+    drop((prepared, lookups));
     if !records.is_empty()
         && let Err(error) = state.spool.append(records).await
     {
@@ -247,28 +280,46 @@ async fn judge(
         for outcome in outcomes.iter_mut().filter(|one| **one == Outcome::Accepted) {
             *outcome = refused;
         }
-        for (site, day) in sealed {
-            state.outcomes.add(site, day, refused);
+        for (site, day) in taken {
+            state.outcomes.add(site, day, refused.into());
         }
     }
-    Verdict { outcomes, invalid: None, ends_connection: false }
+    let site = match payload.sites() {
+        [name] => directory.by_domain(name).filter(|site| allowed(site)),
+        _ => None,
+    };
+    let site = site.map(|site| site.domain.clone());
+    Verdict { outcomes, invalid: None, ends_connection: false, site }
 }
 
-/// The last steps for one site: token, event, record.
-fn seal(
+/// The last steps for one site: token, row, caps.
+fn reduce(
     state: &State,
     prepared: &Prepared,
     payload: &Payload,
-    site: &Site,
+    (site, rules): (&Site, &SiteRules),
     moment: &LocalMoment,
     at: u32,
-    by_key: bool,
-) -> Result<Record, Outcome> {
-    let key = state.keys.of(site.id, moment, at);
-    let mut event =
-        ingest::event(prepared, payload, site, key.as_deref().map(|key| &**key), moment, at)?;
-    event.by_key = by_key;
-    Ok(row::event_record(&event))
+) -> Result<Reduced, Refusal> {
+    // What a page reports about itself carries no token: no key is needed.
+    let key = if payload.is_report() { None } else { state.keys.of(site.id, moment, at) };
+    let key = key.as_deref().map(|key| &**key);
+    let target = Target { site, rules, key, moment, now: at };
+    let mut reduced = ingest::reduce(prepared, payload, &target)?;
+    state.caps.apply(&mut reduced);
+    Ok(reduced)
+}
+
+/// The records of a row.
+fn sealed(row: Row, by_key: bool) -> Vec<Record> {
+    match row {
+        Row::Event(mut event) => {
+            event.by_key = by_key;
+            vec![row::event_record(&event)]
+        }
+        Row::Vitals(vitals) => vitals.iter().map(row::vital_record).collect(),
+        Row::ScriptError(error) => vec![row::script_error_record(&error)],
+    }
 }
 
 fn count(state: &State, verdict: &Verdict) {
@@ -300,7 +351,12 @@ pub(super) fn gather(headers: &HeaderMap) -> Headers<'_> {
         origin: one(headers, "origin"),
         forwarded: all(headers, "forwarded"),
         x_forwarded_for: all(headers, "x-forwarded-for"),
+        accept: one(headers, "accept"),
         accept_language: one(headers, "accept-language"),
+        sec_ch_ua: one(headers, "sec-ch-ua"),
+        sec_ch_ua_mobile: one(headers, "sec-ch-ua-mobile"),
+        sec_ch_ua_platform: one(headers, "sec-ch-ua-platform"),
+        sec_fetch_mode: one(headers, "sec-fetch-mode"),
         purpose,
     }
 }

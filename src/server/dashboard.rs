@@ -192,7 +192,7 @@ fn sites(state: &State) -> Vec<Value> {
 }
 
 fn geo(state: &State) -> Value {
-    if state.geo.is_empty() {
+    if state.lookups.load().geo.is_empty() {
         return Value::Null;
     }
     json!({

@@ -1,13 +1,12 @@
-//! `POST /api/v2/query` and the counts of what was not counted.
+//! `POST /api/v2/query`.
 
 use std::time::Instant;
 
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
 use hyper::{Request, StatusCode};
 use serde_json::json;
 
-use crate::model::{Day, Site, day, now};
+use crate::model::{Site, now};
 use crate::report::{self, QueryError, ReportError};
 use crate::server::answer::{self, Answer};
 use crate::server::auth::{self, Reader};
@@ -66,56 +65,17 @@ async fn answer_query(state: &State, request: Request<Incoming>) -> Result<Answe
         .map_err(|error| fail(&error))
 }
 
-/// `GET /api/sites/DOMAIN/outcomes?from=YYYY-MM-DD&to=YYYY-MM-DD`; without them, today.
-pub async fn outcomes(
-    state: &State,
-    domain: &str,
-    headers: &HeaderMap,
-    query: Option<&str>,
-) -> Answer {
-    answer_outcomes(state, domain, headers, query).await.unwrap_or_else(|answer| answer)
-}
-
-async fn answer_outcomes(
-    state: &State,
-    domain: &str,
-    headers: &HeaderMap,
-    query: Option<&str>,
-) -> Result<Answer, Answer> {
-    let reader = auth::reader(state, headers, false).await?;
-    let site = find_site(state, &reader, domain)?;
-    let today = day::locate(now(), &site.zone).day;
-    let date = |name: &str| -> Result<Day, Answer> {
-        let sent = url::form_urlencoded::parse(query.unwrap_or("").as_bytes())
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned());
-        match sent {
-            None => Ok(today),
-            Some(text) => Day::parse(&text).ok_or_else(|| {
-                answer::json(
-                    StatusCode::BAD_REQUEST,
-                    &json!({
-                        "error": format!("{name} must be a date such as 2026-11-21"),
-                        "field": name, "sent": text, "allowed": ["YYYY-MM-DD"],
-                    }),
-                )
-            }),
-        }
-    };
-    let (from, to) = (date("from")?, date("to")?);
-    report::outcomes(&site, from, to, &state.store)
-        .await
-        .map(|bytes| answer::json_bytes(StatusCode::OK, bytes))
-        .map_err(|error| fail(&error))
-}
-
 /// The threshold in force for a site.
 #[must_use]
 pub fn threshold(state: &State, site: &Site) -> u32 {
     site.threshold.unwrap_or(state.settings.threshold)
 }
 
-fn find_site(state: &State, reader: &Reader, domain: &str) -> Result<Site, Answer> {
+/// The site of that name, if the reader may see it.
+///
+/// # Errors
+/// The answer to give instead.
+pub(super) fn find_site(state: &State, reader: &Reader, domain: &str) -> Result<Site, Answer> {
     let directory = state.sites.snapshot().ok_or_else(auth::unavailable)?;
     reader.site(&directory, domain).cloned().ok_or_else(|| {
         answer::error(StatusCode::NOT_FOUND, "there is no such site, or you may not see it")
@@ -145,7 +105,8 @@ fn too_heavy(limit: Limit) -> Answer {
     answer::json(TOO_HEAVY, &json!({ "error": format!("{used}: {advice}"), "limit": name }))
 }
 
-fn fail(error: &ReportError) -> Answer {
+/// The answer to a report that could not be made.
+pub(super) fn fail(error: &ReportError) -> Answer {
     match error {
         ReportError::Query(error) => refuse(error),
         ReportError::Store(error) => error.limit().map_or_else(auth::unavailable, too_heavy),

@@ -8,8 +8,9 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
 use crate::server::answer::{self, Answer};
+use crate::server::norms::{self, WELL_KNOWN};
 use crate::server::state::{Role, State};
-use crate::server::{assets, collect, dashboard, demo, ops, query, setup};
+use crate::server::{assets, collect, counts, dashboard, demo, ops, query, rules, setup};
 
 /// Longest path that is looked at, bytes.
 const PATH_BYTES_MAX: usize = 2048;
@@ -31,6 +32,9 @@ pub async fn public(state: Arc<State>, request: Request<Incoming>, peer: SocketA
         (&Method::GET | &Method::HEAD, "/js/opt-out.js") => script("opt-out.js", &request),
         (&Method::GET | &Method::HEAD, "/health") => ops::health(),
         (&Method::GET | &Method::HEAD, "/ready") => ops::ready(&state),
+        (&Method::GET | &Method::HEAD, _) if path.starts_with(WELL_KNOWN) => {
+            norms::well_known(&state, path.get(WELL_KNOWN.len()..).unwrap_or_default())
+        }
         _ if path.len() > PATH_BYTES_MAX || state.settings.role == Role::Collect => not_found(),
         (_, api) if api.starts_with("/api/") => api_route(&state, request, peer.ip()).await,
         (&Method::GET | &Method::HEAD, _) => page(&state, &request, &path),
@@ -64,12 +68,37 @@ async fn api_route(state: &Arc<State>, request: Request<Incoming>, peer: IpAddr)
             setup::finish(state, &token, request).await
         }
         (&Method::POST, ["sites"]) => dashboard::add_site(state, request).await,
-        (&Method::GET, ["sites", domain, "outcomes"]) => {
-            let domain = (*domain).to_owned();
-            query::outcomes(state, &domain, request.headers(), request.uri().query()).await
+        (method, ["sites", domain, rest @ ..]) => {
+            let (method, domain) = (method.clone(), (*domain).to_owned());
+            let rest: Vec<String> = rest.iter().map(|part| (*part).to_owned()).collect();
+            site_route(state, &method, &domain, &rest, request).await
         }
         (_, ["me"] | ["openapi.json"]) => not_allowed("GET"),
         (_, ["login" | "logout" | "sites"] | ["v2", "query"]) => not_allowed("POST"),
+        _ => not_found(),
+    }
+}
+
+/// What belongs to one site.
+async fn site_route(
+    state: &Arc<State>,
+    method: &Method,
+    domain: &str,
+    rest: &[String],
+    request: Request<Incoming>,
+) -> Answer {
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    match (method, rest.as_slice()) {
+        (&Method::GET, ["rules"]) => rules::show(state, domain, request.headers()).await,
+        (&Method::PUT, ["rules"]) => rules::change(state, domain, request).await,
+        (&Method::POST, ["rules", "preview"]) => rules::preview(state, domain, request).await,
+        (_, ["rules"]) => not_allowed("GET, PUT"),
+        (_, ["rules", "preview"]) => not_allowed("POST"),
+        (&Method::GET, [what]) => {
+            counts::answer(state, domain, what, request.headers(), request.uri().query())
+                .await
+                .unwrap_or_else(not_found)
+        }
         _ => not_found(),
     }
 }

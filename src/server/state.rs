@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 
 use crate::account::Accounts;
 use crate::account::sites::Sites;
-use crate::ingest::{Agents, Context, Geo, Headers, Identity, address};
+use crate::ingest::caps::Caps;
+use crate::ingest::{Agents, Context, Headers, Identity, Lookups, Rulebook, address};
 use crate::keys::Keys;
 use crate::report::cache::Cache;
 use crate::server::first_party::FirstParty;
@@ -54,8 +56,8 @@ pub struct State {
     pub spool: Spool,
     /// The keys of the day.
     pub keys: Keys,
-    /// The city database.
-    pub geo: Geo,
+    /// City databases and lists, which are replaced when their files change.
+    pub lookups: ArcSwap<Lookups>,
     /// The reader of User-Agents.
     pub agents: Agents,
     /// The directory of sites and keys.
@@ -66,6 +68,10 @@ pub struct State {
     pub store: Store,
     /// Counts of what was not counted.
     pub outcomes: OutcomeCounts,
+    /// The rules of sites, ready for events.
+    pub rules: Rulebook,
+    /// How many different values sites had today.
+    pub caps: Caps,
     /// Who may make reports now.
     pub report_turns: Turns,
     /// Reports that were made before.
@@ -90,7 +96,7 @@ pub struct Parts {
     /// See [`State`].
     pub keys: Keys,
     /// See [`State`].
-    pub geo: Geo,
+    pub lookups: Lookups,
     /// See [`State`].
     pub agents: Agents,
     /// See [`State`].
@@ -114,12 +120,14 @@ impl State {
             metrics: parts.metrics,
             spool: parts.spool,
             keys: parts.keys,
-            geo: parts.geo,
+            lookups: ArcSwap::from_pointee(parts.lookups),
             agents: parts.agents,
             sites: parts.sites,
             accounts: parts.accounts,
             store: parts.store,
             outcomes: OutcomeCounts::default(),
+            rules: Rulebook::default(),
+            caps: Caps::default(),
             origin: PublicOrigin::default(),
             listening: PublicOrigin::default(),
             limiter_key: parts.limiter_key,
@@ -127,10 +135,10 @@ impl State {
         }
     }
 
-    /// What the pipeline of an event reads.
+    /// What the pipeline of an event reads, with the look-ups that hold now.
     #[must_use]
-    pub fn ingest_context(&self) -> Context<'_> {
-        Context { geo: &self.geo, agents: &self.agents, trusted: &self.settings.trusted_proxies }
+    pub fn ingest_context<'a>(&'a self, lookups: &'a Lookups) -> Context<'a> {
+        Context { lookups, agents: &self.agents, trusted: &self.settings.trusted_proxies }
     }
 
     /// A number that stands for the client's network during this run, for limits.

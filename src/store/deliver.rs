@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn records_are_grouped_by_table_and_day_and_keep_their_places() {
-        let record = |day| row::outcome_record(SiteId(1), Day(day), Outcome::Bot, 1);
+        let record = |day| row::outcome_record(SiteId(1), Day(day), Outcome::Bot, "other", 1);
         let records = [record(5), record(6), record(5)];
         let delivery = Delivery::new(3, 4, &records, true).unwrap();
         let shape: Vec<_> = delivery.groups.iter().map(|g| (g.id.day.0, g.rows)).collect();

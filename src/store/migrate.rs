@@ -16,9 +16,12 @@ const MAX_RETENTION_MONTHS: u32 = 25;
 
 /// Tables whose rows are kept for `retention_months`, the column that says from when, and months
 /// beyond: what says that a day is closed must not go before the rows of that day.
-const RETAINED: [(&str, &str, u32); 6] = [
+const RETAINED: [(&str, &str, u32); 9] = [
     ("open_events", "day", 0),
     ("outcomes", "day", 0),
+    ("kept_back", "day", 0),
+    ("vitals", "day", 0),
+    ("script_errors", "day", 0),
     ("hits", "day", 0),
     ("totals", "day", 0),
     ("closed_batches", "day", 1),

@@ -18,7 +18,8 @@ use crate::store::masks::{Change, Partition};
 
 /// Tables with rows of sites, in the order in which rows are deleted: a closing reads the first and
 /// writes the others, so what it makes of rows that go is deleted after them.
-pub(super) const TABLES: [&str; 4] = ["open_events", "hits", "totals", "outcomes"];
+pub(super) const TABLES: [&str; 7] =
+    ["open_events", "hits", "totals", "outcomes", "kept_back", "vitals", "script_errors"];
 /// Parts with fewer rows than this are rewritten at once; it takes about a minute.
 pub(super) const AT_ONCE_ROWS: u64 = 50_000_000;
 /// How long a caller waits for deletes and rewriting; what is not done goes on by itself.

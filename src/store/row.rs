@@ -4,7 +4,7 @@
 //! Body of a record: kind (u8), day (u16), then the values of the table's columns without the last
 //! three, as `RowBinary`. The last three (spool, batch, position) are known when it is inserted.
 
-use crate::model::{Day, Event, Outcome, SiteId};
+use crate::model::{Day, Event, KeptBack, Outcome, ScriptError, SiteId, Vital};
 use crate::spool::Record;
 use crate::store::rowbinary::RowBuilder;
 
@@ -12,48 +12,98 @@ use crate::store::rowbinary::RowBuilder;
 pub(super) const EVENT_COLUMNS: &str = "site, day, hour, ts, visitor, name, interactive, by_key, \
     hostname, path, referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, \
     utm_content, country, region, city, browser, browser_version, os, os_version, device, \
+    language, screen, engaged_ms, scroll, props, revenue, currency, click_id, score, \
+    spool, batch, position";
+/// The same as version 0.1 wrote them: such records may still be in a spool.
+const EVENT_COLUMNS_0_1: &str = "site, day, hour, ts, visitor, name, interactive, by_key, \
+    hostname, path, referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, \
+    utm_content, country, region, city, browser, browser_version, os, os_version, device, \
     language, screen, engaged_ms, scroll, props, revenue, currency, spool, batch, position";
 /// Columns of `outcomes`, in the order of their encoding.
-pub(super) const OUTCOME_COLUMNS: &str = "site, day, outcome, events, spool, batch, position";
+pub(super) const OUTCOME_COLUMNS: &str =
+    "site, day, outcome, reason, events, spool, batch, position";
+/// The same as version 0.1 wrote them.
+const OUTCOME_COLUMNS_0_1: &str = "site, day, outcome, events, spool, batch, position";
+
+const KEPT_BACK_COLUMNS: &str = "site, day, what, name, events, spool, batch, position";
+const VITAL_COLUMNS: &str =
+    "site, day, path, device, country, metric, bucket, events, spool, batch, position";
+const SCRIPT_ERROR_COLUMNS: &str =
+    "site, day, path, browser, template, events, spool, batch, position";
 
 /// Bytes before the values: kind and day.
 const HEAD_BYTES: usize = 3;
 
-/// Which table a record belongs to.
+/// Which table a record belongs to, and with which columns it was written.
+///
+/// A batch holds records of one version of the program: a start seals what it finds. So a table is
+/// never named twice by the kinds of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
+    /// An event of version 0.1.
+    EventOld,
+    /// A count of version 0.1.
+    OutcomeOld,
+    KeptBack,
     Event,
     Outcome,
+    Vital,
+    ScriptError,
 }
 
 impl Kind {
+    const ALL: [Self; 7] = [
+        Self::EventOld,
+        Self::OutcomeOld,
+        Self::KeptBack,
+        Self::Event,
+        Self::Outcome,
+        Self::Vital,
+        Self::ScriptError,
+    ];
+
+    /// The first byte of a record's body. Never given to another kind.
     const fn byte(self) -> u8 {
         match self {
-            Self::Event => 1,
-            Self::Outcome => 2,
+            Self::EventOld => 1,
+            Self::OutcomeOld => 2,
+            Self::KeptBack => 3,
+            Self::Event => 4,
+            Self::Outcome => 5,
+            Self::Vital => 6,
+            Self::ScriptError => 7,
         }
     }
 
-    const fn of_byte(byte: u8) -> Option<Self> {
-        match byte {
-            1 => Some(Self::Event),
-            2 => Some(Self::Outcome),
-            _ => None,
-        }
+    fn of_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.byte() == byte)
     }
 
     pub(super) const fn table(self) -> &'static str {
         match self {
-            Self::Event => "open_events",
-            Self::Outcome => "outcomes",
+            Self::EventOld | Self::Event => "open_events",
+            Self::OutcomeOld | Self::Outcome => "outcomes",
+            Self::KeptBack => "kept_back",
+            Self::Vital => "vitals",
+            Self::ScriptError => "script_errors",
         }
     }
 
     pub(super) const fn columns(self) -> &'static str {
         match self {
+            Self::EventOld => EVENT_COLUMNS_0_1,
             Self::Event => EVENT_COLUMNS,
+            Self::OutcomeOld => OUTCOME_COLUMNS_0_1,
             Self::Outcome => OUTCOME_COLUMNS,
+            Self::KeptBack => KEPT_BACK_COLUMNS,
+            Self::Vital => VITAL_COLUMNS,
+            Self::ScriptError => SCRIPT_ERROR_COLUMNS,
         }
+    }
+
+    /// Whether its rows are taken in when their day is closed.
+    pub(super) const fn is_closed_with_its_day(self) -> bool {
+        matches!(self, Self::EventOld | Self::Event)
     }
 }
 
@@ -63,12 +113,39 @@ pub fn event_record(event: &Event) -> Record {
     Record { key: key(event.site, event.visitor), body: encode_event(event) }
 }
 
-/// The spool record of `n` events of `site` and `day` that ended as `outcome`.
+/// The spool record of `n` events of `site` and `day` that ended as `outcome` for `reason`.
 #[must_use]
-pub fn outcome_record(site: SiteId, day: Day, outcome: Outcome, n: u64) -> Record {
+pub fn outcome_record(site: SiteId, day: Day, outcome: Outcome, reason: &str, n: u64) -> Record {
     let mut row = head(Kind::Outcome, day);
-    row.u32(site.0).u16(day.0).text(outcome.name()).u64(n);
+    row.u32(site.0).u16(day.0).text(outcome.name()).text(reason).u64(n);
     Record { key: key(site, 0), body: row.finish() }
+}
+
+/// The spool record of `n` times that something was kept back at `site` on `day`; `name` is the
+/// name of a property or of a dimension, never a value.
+#[must_use]
+pub fn kept_back_record(site: SiteId, day: Day, what: KeptBack, name: &str, n: u64) -> Record {
+    let mut row = head(Kind::KeptBack, day);
+    row.u32(site.0).u16(day.0).text(what.name()).text(name).u64(n);
+    Record { key: key(site, 0), body: row.finish() }
+}
+
+/// The spool record of one measured Web Vital.
+#[must_use]
+pub fn vital_record(vital: &Vital) -> Record {
+    let mut row = head(Kind::Vital, vital.day);
+    row.u32(vital.site.0).u16(vital.day.0).text(&vital.path).text(&vital.device);
+    row.text(&vital.country).text(vital.metric.name()).u16(vital.bucket).u64(1);
+    Record { key: key(vital.site, 0), body: row.finish() }
+}
+
+/// The spool record of one error of a page's scripts.
+#[must_use]
+pub fn script_error_record(error: &ScriptError) -> Record {
+    let mut row = head(Kind::ScriptError, error.day);
+    row.u32(error.site.0).u16(error.day.0).text(&error.path).text(&error.browser);
+    row.text(&error.template).u64(1);
+    Record { key: key(error.site, 0), body: row.finish() }
 }
 
 /// The body of an event's record.
@@ -86,7 +163,25 @@ pub fn encode_event(event: &Event) -> Vec<u8> {
     row.text(&event.device).text(&event.language).text(&event.screen);
     row.u32(event.engaged_ms).u8(event.scroll).map(&event.props);
     row.i64(event.revenue).text(&event.currency);
+    row.text(&event.click_id).text(score_text(event.score));
     row.finish()
+}
+
+/// A score as text, in steps of ten: a number of few values that lists and filters show as it is.
+const fn score_text(score: u8) -> &'static str {
+    match score {
+        0..10 => "0",
+        10..20 => "10",
+        20..30 => "20",
+        30..40 => "30",
+        40..50 => "40",
+        50..60 => "50",
+        60..70 => "60",
+        70..80 => "70",
+        80..90 => "80",
+        90..100 => "90",
+        100.. => "100",
+    }
 }
 
 /// Kind and day of a record's body; `None` when it is not one of ours.
@@ -126,12 +221,13 @@ mod tests {
 
     #[test]
     fn a_record_knows_its_group_and_its_row() {
-        let record = outcome_record(SiteId(7), Day(20_000), Outcome::Bot, 3);
+        let record = outcome_record(SiteId(7), Day(20_000), Outcome::Bot, "other", 3);
         assert_eq!(group(&record.body), Some((Kind::Outcome, Day(20_000))));
         assert_eq!(record.key, [0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0]);
         let mut rows = Vec::new();
         append_row(&mut rows, &record.body, 1, 2, 3);
-        let mut expected = vec![7, 0, 0, 0, 0x20, 0x4e, 3, b'b', b'o', b't', 3];
+        let mut expected = vec![7, 0, 0, 0, 0x20, 0x4e, 3, b'b', b'o', b't'];
+        expected.extend([5, b'o', b't', b'h', b'e', b'r', 3]);
         expected.extend([0; 7]);
         expected.extend([1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0]);
         assert_eq!(rows, expected);
@@ -142,6 +238,24 @@ mod tests {
         assert_eq!(group(&[]), None);
         assert_eq!(group(&[1, 2]), None);
         assert_eq!(group(&[9, 0, 0, 1]), None);
+    }
+
+    #[test]
+    fn every_kind_is_known_by_its_byte() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::of_byte(kind.byte()), Some(kind));
+            assert!(kind.columns().ends_with("spool, batch, position"));
+        }
+        assert_eq!(Kind::of_byte(0), None);
+    }
+
+    #[test]
+    fn records_of_version_0_1_keep_their_columns() {
+        for (byte, columns) in [(1, EVENT_COLUMNS_0_1), (2, OUTCOME_COLUMNS_0_1)] {
+            let (kind, _) = group(&[byte, 0, 0]).unwrap();
+            assert_eq!(kind.columns(), columns);
+            assert!(!columns.contains("click_id") && !columns.contains("reason"));
+        }
     }
 
     #[test]

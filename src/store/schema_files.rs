@@ -25,6 +25,11 @@ pub(super) const FILES: &[SchemaFile] = &[
         name: "retention",
         sql: include_str!("../../schema/0004_retention.sql"),
     },
+    SchemaFile {
+        version: 5,
+        name: "enrichment",
+        sql: include_str!("../../schema/0005_enrichment.sql"),
+    },
 ];
 
 impl SchemaFile {

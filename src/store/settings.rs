@@ -28,6 +28,8 @@ pub struct SiteRow {
     pub timezone: String,
     /// Hosts whose pages count; empty for the domain and its subdomains.
     pub hostnames: Vec<String>,
+    /// Rules for what is collected, as JSON; empty for none.
+    pub rules: String,
     /// Least visitors of a shown group; 0 for the program's.
     pub threshold: u32,
     /// Months for which rows are kept; 0 for the program's.

@@ -64,7 +64,7 @@ pub(super) async fn presence(
          WHERE spool = {{spool:UInt32}} AND batch = {{batch:UInt64}} AND day = {{day:Date}}"
     );
     let found = count(store, &text, group).await?;
-    let closed = found == 0 && group.kind == Kind::Event && {
+    let closed = found == 0 && group.kind.is_closed_with_its_day() && {
         let text = "SELECT count() FROM closed_batches WHERE spool = {spool:UInt32} \
             AND day = {day:Date} AND first <= {batch:UInt64} AND last >= {batch:UInt64} \
             AND gen IN (SELECT gen FROM closed_days WHERE day = {day:Date})";

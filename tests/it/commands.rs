@@ -13,11 +13,12 @@ use crate::support::scan::Scan;
 use serde_json::json;
 
 /// Names of the checks of `doctor`.
-const CHECKS: [&str; 13] = [
+const CHECKS: [&str; 14] = [
     "engine_library",
     "engine_access",
     "database",
     "geo",
+    "lists",
     "data_dir",
     "spool",
     "key_dir",

@@ -1,100 +1,21 @@
 //! What identifies a visitor is written nowhere: planted values are looked for in every file, log
 //! line and table, on every path an event can take, after a stop and after a kill.
 
-use serde_json::json;
-
-use crate::support::home::Home;
-use crate::support::http::Client;
-use crate::support::program::{Options, Program};
-use crate::support::scan::{Found, Scan};
-use crate::support::{process, seconds, wait_for};
 use rustix::process::Signal;
 
-const V4: &str = "81.2.69.163";
-const V6: &str = "2a02:8108:1a2b:3c4d:5e6f:7a8b:9c0d:1e2f";
-const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; plantedagentword) AppleWebKit/537.36 \
-    (KHTML, like Gecko) Chrome/126.0.6478.127 Safari/537.36";
-/// What must be found nowhere.
-const PLANTED: [&str; 9] = [
-    V4,
-    V6,
-    "plantedagentword",
-    "126.0.6478.127",
-    "planted-referrer-path",
-    "plantedreferrerquery",
-    "plantedquerytoken",
-    "planted.person@mail.example",
-    "plantedbotagent",
-];
-/// What is meant to be stored: found in every store that holds the row.
-const CANARY: &str = "/canary-path-of-the-row";
+use crate::support::canaries::{self, CANARY, ROWS, SITE, found_in, scans, send_everything};
+use crate::support::home::Home;
+use crate::support::program::{Options, Program};
+use crate::support::scan::{self, Found, Scan};
+use crate::support::sql::Door;
+use crate::support::{process, seconds, traces, unpack, wait_for, wait_until};
 
-/// An event that carries everything planted; `page` is its path.
-fn loaded(page: &str, host: &str, domain: &str) -> String {
-    json!({
-        "n": "pageview", "d": domain,
-        "u": format!("https://{host}{page}?session=plantedquerytoken&mail=planted.person@mail.example"),
-        "r": "https://neighbour.example/planted-referrer-path?q=plantedreferrerquery",
-        "p": {"who": "planted.person@mail.example", "plan": "pro"},
-    })
-    .to_string()
-}
-
-/// Sends planted values down every path an event can take.
-fn send_everything(url: &str) {
-    let mut client = Client::new(url);
-    for address in [V4, V6] {
-        let forwarded = format!("for=\"[{V6}]:4711\", for={V4}");
-        let who = [
-            ("User-Agent", AGENT),
-            ("X-Forwarded-For", address),
-            ("Referer", "https://site.example/x?session=plantedquerytoken"),
-        ];
-        let mut post = |headers: &[(&str, &str)], body: &str| {
-            client.post("/api/event", headers, body.as_bytes()).outcome().to_owned()
-        };
-        let good = loaded(CANARY, "site.example", "site.example");
-        assert_eq!(post(&who, &good), "accepted");
-        let named = loaded("/user/planted.person@mail.example", "site.example", "site.example");
-        assert_eq!(post(&who, &named), "accepted");
-        let bot = [
-            ("User-Agent", "plantedbotagent/1.0 (+https://bot.example/bot)"),
-            ("X-Forwarded-For", address),
-        ];
-        assert_eq!(post(&bot, &good), "ignored; reason=bot");
-        let excluded = loaded("/", "elsewhere.example", "site.example");
-        assert_eq!(post(&who, &excluded), "ignored; reason=excluded");
-        let unknown = loaded("/", "site.example", "none.example");
-        assert_eq!(post(&who, &unknown), "ignored; reason=unknown_site");
-        let invalid = good.replace("pageview", "").replace("https://site.example", "nonsense:");
-        assert_eq!(post(&who, &invalid), "rejected; reason=invalid");
-        assert_eq!(post(&who, &format!("{{{good}")), "rejected; reason=invalid");
-        let large = format!("{good}{}", "plantedquerytoken".repeat(5_000));
-        let answer = Client::new(url).post("/api/event", &who, large.as_bytes());
-        assert_eq!(answer.outcome(), "rejected; reason=too_large");
-        let wrong_key = [who[0], who[1], ("Authorization", "Bearer plantedquerytoken")];
-        post(&wrong_key, &good);
-        let odd = [who[0], ("Forwarded", forwarded.as_str()), ("DNT", "1")];
-        assert_eq!(post(&odd, &good), "ignored; reason=opted_out");
-        let pixel = "/pixel.gif?site=site.example&u=https%3A%2F%2Fsite.example%2Fp\
-            %3Fsession%3Dplantedquerytoken";
-        assert_eq!(client.get(pixel, &who).status, 200);
-        for path in ["/nowhere?session=plantedquerytoken", "/api/v2/query", "/js/script.js"] {
-            client.get(path, &who);
-        }
-        let query = br#"{"site_id":"plantedquerytoken"}"#;
-        client.post("/api/v2/query", &who, query);
-    }
-    // A request that is no HTTP, and one that is cut off.
-    let broken = format!("POST /api/event HTTP/9.9\r\nUser-Agent: {AGENT}\r\n\r\n");
-    drop(client.try_raw(broken.as_bytes()));
-    let head = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "plantedquerytoken".repeat(9_000));
-    drop(Client::new(url).try_raw(head.as_bytes()));
-}
+/// 2093-10-30 12:00 UTC.
+const NOON: u32 = 3_907_742_400;
 
 /// Everything found below the home and in the key directory.
 fn on_disk(scan: &Scan, home: &Home) -> Vec<Found> {
-    let mut found = scan.folder(home.scratch());
+    let mut found = unpack::folder(scan, home.scratch());
     found.extend(scan.folder(home.keys()));
     found
 }
@@ -103,18 +24,12 @@ fn options() -> Options {
     Options { log: Some("trace"), ..Options::behind_proxy() }
 }
 
-/// The canary in these places only, to show that the scan sees what is there.
-fn found_in(found: &[Found], part: &str) -> bool {
-    found.iter().any(|(place, _)| place.contains(part))
-}
-
 #[test]
 fn nothing_that_identifies_is_left_while_running_after_a_stop_and_after_a_restart() {
     let program = Program::start(options().site("site.example", "UTC"));
-    let scan = Scan::new(&PLANTED);
-    let canary = Scan::new(&[CANARY]);
+    let (scan, canary) = scans();
     send_everything(&program.url);
-    program.wait_rows(6);
+    program.wait_rows(ROWS);
     let engine = program.clickhouse();
     assert_eq!(scan.places(&engine.dump()), []);
     assert!(found_in(&canary.places(&engine.dump()), "table open_events"), "the scan is blind");
@@ -128,7 +43,7 @@ fn nothing_that_identifies_is_left_while_running_after_a_stop_and_after_a_restar
     let program = Program::start_in(home, options());
     assert_eq!(scan.places(&program.clickhouse().dump()), []);
     assert_eq!(on_disk(&scan, program.home()), []);
-    assert_eq!(program.clickhouse().count("open_events"), 6);
+    assert_eq!(program.clickhouse().count("open_events"), ROWS);
     // A canary in the log and in the key directory is found by the same look.
     let log = program.home().log_file();
     let text = program.home().log() + CANARY;
@@ -141,8 +56,7 @@ fn nothing_that_identifies_is_left_while_running_after_a_stop_and_after_a_restar
 #[test]
 fn nothing_that_identifies_is_left_by_a_kill_with_rows_still_in_the_spool() {
     let program = Program::start(options().site("site.example", "UTC"));
-    let scan = Scan::new(&PLANTED);
-    let canary = Scan::new(&[CANARY]);
+    let (scan, canary) = scans();
     // With the engine stopped, rows stay in the spool.
     for engine in program.engines() {
         process::signal(engine, Signal::STOP);
@@ -158,7 +72,7 @@ fn nothing_that_identifies_is_left_by_a_kill_with_rows_still_in_the_spool() {
     assert_eq!(on_disk(&scan, &home), []);
 
     let program = Program::start_in(home, options());
-    program.wait_rows(6);
+    program.wait_rows(ROWS);
     assert_eq!(scan.places(&program.clickhouse().dump()), []);
     assert_eq!(on_disk(&scan, program.home()), []);
     let engine = program.clickhouse();
@@ -171,7 +85,7 @@ fn nothing_that_identifies_is_left_by_a_kill_with_rows_still_in_the_spool() {
 fn no_file_of_the_program_can_be_read_by_others() {
     let program = Program::start(options().site("site.example", "UTC"));
     send_everything(&program.url);
-    program.wait_rows(6);
+    program.wait_rows(ROWS);
     let open = |folder: &std::path::Path| {
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(folder).expect("a folder").permissions().mode();
@@ -194,7 +108,7 @@ fn a_key_of_yesterday_is_gone_from_every_place() {
     let evening = 3_895_945_200;
     let start = Options { clock: Some(evening), ..options() };
     let program = Program::start(start.site("site.example", "UTC"));
-    let keys = || crate::support::scan::files(program.home().keys());
+    let keys = || scan::files(program.home().keys());
     send_everything(&program.url);
     let old = keys();
     let secrets: Vec<&Vec<u8>> =
@@ -211,9 +125,120 @@ fn a_key_of_yesterday_is_gone_from_every_place() {
         secrets.iter().all(gone).then_some(())
     });
     for secret in secrets {
-        for (name, bytes) in crate::support::scan::files(program.home().scratch()) {
+        for (name, bytes) in scan::files(program.home().scratch()) {
             let tail = secret.get(secret.len() - 16..).expect("32 bytes");
             assert!(!bytes.windows(16).any(|window| window == tail), "a key in {name}");
         }
     }
+}
+
+/// Everything a running program keeps anywhere: all tables, the engine's own ones, all files and
+/// what was said.
+fn everywhere(program: &Program, scan: &Scan) -> Vec<Found> {
+    let schema = Door::embedded(&program.home().data(), "schema");
+    let mut found = scan.places(&traces::dump(&schema, |_| true));
+    let system = canaries::system_tables(program);
+    assert!(system.len() > 5, "{} of the engine's own tables", system.len());
+    found.extend(scan.places(&system));
+    found.extend(on_disk(scan, program.home()));
+    found.extend(scan.of("standard output", program.lines().join("\n").as_bytes()));
+    found
+}
+
+/// Sends planted values while the clock breaks, until a request has ended in a panic.
+fn panic_in_a_request(program: &Program) {
+    let clock = program.clock.as_ref().expect("a clock");
+    // The connection asks for the time as well: its panics are met on the way.
+    let mut nth = (1..5).cycle();
+    wait_until("a request to end in a panic", seconds(20), || {
+        clock.break_nth(nth.next().expect("a cycle has no end"));
+        let answer = canaries::try_send_one(&program.url);
+        clock.break_nth(0);
+        answer.as_deref() == Some("internal")
+    });
+    assert!(program.home().log().contains("A panic"), "the panic is logged by its place");
+}
+
+/// Damages the last row of every segment in the spool, as a bad disk would.
+fn damage(home: &Home) {
+    let mut damaged = 0;
+    for (name, mut bytes) in scan::files(&home.data().join("spool")) {
+        if name.ends_with(".seg")
+            && let Some(byte) = bytes.iter_mut().nth_back(40)
+        {
+            *byte ^= 0xff;
+            std::fs::write(&name, bytes).expect("a file of the spool");
+            damaged += 1;
+        }
+    }
+    assert!(damaged > 0, "no file in the spool");
+}
+
+/// A data directory whose database is not to be had: nothing can be counted yet.
+fn without_a_database() -> Program {
+    let mut options = options().env("HEADCOUNT_CLICKHOUSE_PASSWORD", "none");
+    options.args.extend(["--clickhouse-url".to_owned(), "http://127.0.0.1:9".to_owned()]);
+    Program::start(options)
+}
+
+#[test]
+fn nothing_is_left_by_refusals_panics_stops_kills_and_damage_one_after_another() {
+    let (scan, canary) = scans();
+    let log = Some("headcount=trace,info");
+    let clocked = |args: &[&str]| {
+        let mut options = Options { clock: Some(NOON), log, ..Options::behind_proxy() };
+        options.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        options
+    };
+    // Counted and refused; then a panic in the middle of a request, and SIGTERM.
+    let program = Program::start(clocked(&[]).site(SITE, "UTC"));
+    send_everything(&program.url);
+    panic_in_a_request(&program);
+    assert!(program.counted("internal") >= 1);
+    let accepted = program.counted("accepted");
+    let (code, _, home) = program.stop();
+    assert_eq!(code, 0);
+
+    // No room for the spool, and SIGKILL.
+    let program = Program::start_in(home, clocked(&["--spool-min-free-bytes", "4000TiB"]));
+    assert_eq!(canaries::send_one(&program.url), "spool_full");
+    let home = program.kill9();
+
+    // Rows that wait in the spool, SIGKILL, and a disk that damages one of them.
+    let program = Program::start_in(home, clocked(&[]));
+    for engine in program.engines() {
+        process::signal(engine, Signal::STOP);
+    }
+    send_everything(&program.url);
+    wait_until("the segment to be sealed", seconds(10), || {
+        found_in(&on_disk(&canary, program.home()), ".seg")
+    });
+    let engines = program.engines();
+    process::signal(program.pid(), Signal::KILL);
+    for engine in engines {
+        process::signal(engine, Signal::CONT);
+    }
+    let home = program.kill9();
+    damage(&home);
+    let program = Program::start_in(home, clocked(&[]));
+    wait_until("the damaged segment to be kept aside", seconds(10), || {
+        !scan::files(&program.home().data().join("bad")).is_empty()
+    });
+    program.wait_rows(accepted + ROWS - 1);
+
+    let seen = everywhere(&program, &canary);
+    for place in ["table open_events", "/bad/", "/engine/"] {
+        assert!(found_in(&seen, place), "the look into {place} is blind");
+    }
+    assert_eq!(everywhere(&program, &scan), []);
+    // Settings are kept in the cache, and the ready line was said: these looks are not blind.
+    let names = Scan::new(&[SITE, "ready url="]);
+    let seen = everywhere(&program, &names);
+    assert!(found_in(&seen, "/cache/settings.json") && found_in(&seen, "standard output"));
+
+    let other = without_a_database();
+    assert_eq!(canaries::send_one(&other.url), "unavailable");
+    assert_eq!(on_disk(&scan, other.home()), []);
+    let (_, _, home) = other.stop();
+    assert_eq!(on_disk(&scan, &home), []);
 }

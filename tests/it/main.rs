@@ -17,9 +17,15 @@ mod rows;
 #[cfg(test)]
 mod leak;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod attacker;
+#[cfg(test)]
 mod numbers;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod norms;
 #[cfg(test)]
 mod exactly_once;
 #[cfg(test)]
@@ -41,6 +47,8 @@ mod forgotten;
 #[cfg(test)]
 mod closing_kills;
 #[cfg(test)]
+mod hygiene;
+#[cfg(test)]
 mod late_rows;
 #[cfg(test)]
 mod one_closer;
@@ -56,5 +64,7 @@ mod closing;
 mod limits;
 #[cfg(test)]
 mod prober;
+#[cfg(test)]
+mod replaced;
 #[cfg(test)]
 mod years;

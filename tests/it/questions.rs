@@ -10,7 +10,7 @@ use crate::support::report::Reports;
 const SITE: &str = "site.example";
 const OTHER_SITE: &str = "other.example";
 
-const DIMENSIONS: [&str; 24] = [
+const DIMENSIONS: [&str; 26] = [
     "event:page",
     "event:name",
     "event:hostname",
@@ -33,6 +33,8 @@ const DIMENSIONS: [&str; 24] = [
     "visit:device",
     "visit:language",
     "visit:screen",
+    "visit:click_id",
+    "visit:score",
     "visit:entry_page",
     "visit:exit_page",
 ];

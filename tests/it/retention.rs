@@ -156,7 +156,11 @@ fn erased_days_are_out_of_reports_at_once_and_off_the_disk_when_it_was_said() {
     let done = erase(&["--yes", "--json"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     let said: Value = serde_json::from_str(&done.stdout).expect("JSON");
-    assert_eq!(said["rows"], json!({"open_events": 1, "hits": 2, "totals": 2, "outcomes": 0}));
+    assert_eq!(
+        said["rows"],
+        json!({"open_events": 1, "hits": 2, "totals": 2, "outcomes": 0,
+        "kept_back": 0, "vitals": 0, "script_errors": 0})
+    );
     assert!(done.stderr.contains("5 rows are deleted; their bytes are gone from disk by"));
     assert!(done.stderr.contains("count as new"), "{}", done.stderr);
     assert_eq!(rows_of(&program, "open_events", 1), "");
@@ -190,7 +194,10 @@ fn erasing_without_a_server_ends_when_the_bytes_are_gone() {
     assert!(!places(&home.data(), "plantedgoes9v4t2").is_empty());
     let done = command::at_home(&home, &[&range[..], &["--yes"]].concat(), "");
     assert_eq!(done.code, 0, "{}", done.stderr);
-    assert_eq!(done.stdout, "hits\t1\nopen_events\t1\noutcomes\t0\ntotals\t1\n");
+    assert_eq!(
+        done.stdout,
+        "hits\t1\nkept_back\t0\nopen_events\t1\noutcomes\t0\nscript_errors\t0\ntotals\t1\nvitals\t0\n"
+    );
     assert!(done.stderr.contains("3 rows are deleted; their bytes are gone from disk."));
     assert_eq!(places(&home.data(), "plantedgoes9v4t2"), Vec::<String>::new());
 }
@@ -208,7 +215,11 @@ fn nothing_of_a_removed_site_is_left_on_the_disk() {
     let done = program.run(&["site", "remove", "plantedname5h2.example", "--yes", "--json"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     let said: Value = serde_json::from_str(&done.stdout).expect("JSON");
-    assert_eq!(said["rows"], json!({"open_events": 1, "hits": 1, "totals": 1, "outcomes": 0}));
+    assert_eq!(
+        said["rows"],
+        json!({"open_events": 1, "hits": 1, "totals": 1, "outcomes": 0,
+        "kept_back": 0, "vitals": 0, "script_errors": 0})
+    );
     assert!(done.stderr.contains("gone from disk by"), "{}", done.stderr);
     wait_gone(&program, "plantedname5h2", NOON, promised(&said, NOON));
     assert_planted(&program, "plantedstays6j9n", 2);
@@ -296,7 +307,7 @@ fn a_closed_day_that_was_erased_is_empty_in_reports() {
     let day = ["--from", "2093-10-30", "--to", "2093-10-30", "--yes"];
     let erased = program.run(&[&["erase", "--site", "site.example"], &day[..]].concat());
     let said = erased.expect_ok("erase");
-    assert!(said.contains("hits\t1\nopen_events\t1\n"), "{said}");
+    assert!(said.contains("hits\t1\n") && said.contains("open_events\t1\n"), "{said}");
     assert_eq!(reports.rows(&query), [(Vec::new(), vec![json!(0), json!(0)])]);
     assert_eq!(reports.rows(&sources), []);
     // The end of the 72 hours finds nothing amiss.

@@ -53,7 +53,7 @@ fn every_column_holds_what_was_sent_and_nothing_more() {
     let full = json!({
         "n": "Purchase", "d": "site.example", "i": false,
         "u": "https://www.site.example/shop/cart?id=42&utm_source=Newsletter&utm_medium=email\
-              &utm_campaign=spring&utm_term=red+shoes&utm_content=top#part",
+              &utm_campaign=spring&utm_term=red+shoes&utm_content=top&gclid=EAIaIQobChMI#part",
         "r": "https://www.neighbour.example/some/page?with=query",
         "p": {"plan": "pro", "seats": 3, "trial": true, "none": null, "list": [1]},
         "$": {"currency": "EUR", "amount": "12.345"},
@@ -62,13 +62,17 @@ fn every_column_holds_what_was_sent_and_nothing_more() {
     let engaged = json!({"n": "engagement", "u": "https://site.example/a%20b/", "d": "site.example",
         "e": 4321, "sd": 140});
     let sends = [
-        (&full, CHROME, german, "de-AT,de;q=0.9"),
-        (&plain, SAFARI, six, "en"),
-        (&engaged, FIREFOX, german, ""),
+        (&full, CHROME, german, "de-AT,de;q=0.9", "*/*"),
+        (&plain, SAFARI, six, "en", ""),
+        (&engaged, FIREFOX, german, "", ""),
     ];
-    for (body, agent, address, language) in sends {
-        let headers =
-            [("User-Agent", agent), ("X-Forwarded-For", address), ("Accept-Language", language)];
+    for (body, agent, address, language, accept) in sends {
+        let headers = [
+            ("User-Agent", agent),
+            ("X-Forwarded-For", address),
+            ("Accept-Language", language),
+            ("Accept", accept),
+        ];
         let answer = client.post("/api/event", &headers, body.to_string().as_bytes());
         assert_eq!(answer.outcome(), "accepted", "{body}");
     }
@@ -92,7 +96,7 @@ fn expected_rows(site: &Value, here: &Place, there: &Place) -> [Value; 3] {
             "ts": "2093-06-15 22:30:15", "by_key": 0, "hostname": "site.example",
             "referrer": "", "source": "", "channel": "Direct",
             "utm_source": "", "utm_medium": "", "utm_campaign": "", "utm_term": "",
-            "utm_content": "", "screen": "", "engaged_ms": 0, "scroll": 255, "props": {},
+            "utm_content": "", "click_id": "", "score": "0", "screen": "", "engaged_ms": 0, "scroll": 255, "props": {},
             "revenue": 0, "currency": "", "interactive": 1, "language": "",
         });
         let columns = row.as_object_mut().expect("an object");
@@ -104,7 +108,7 @@ fn expected_rows(site: &Value, here: &Place, there: &Place) -> [Value; 3] {
             "name": "Purchase", "interactive": 0, "path": "/shop/cart",
             "referrer": "neighbour.example", "source": "Newsletter", "channel": "Email",
             "utm_source": "Newsletter", "utm_medium": "email", "utm_campaign": "spring",
-            "utm_term": "red shoes", "utm_content": "top",
+            "utm_term": "red shoes", "utm_content": "top", "click_id": "gclid",
             "country": here.country, "region": here.region, "city": here.city,
             "browser": "Chrome", "browser_version": "126", "os": "Windows", "os_version": "10",
             "device": "Desktop", "language": "de",
@@ -115,13 +119,13 @@ fn expected_rows(site: &Value, here: &Place, there: &Place) -> [Value; 3] {
             "name": "engagement", "interactive": 0, "path": "/a b/",
             "country": here.country, "region": here.region, "city": here.city,
             "browser": "Firefox", "browser_version": "127", "os": "GNU/Linux", "os_version": "",
-            "device": "Desktop", "engaged_ms": 4321, "scroll": 100,
+            "device": "Desktop", "engaged_ms": 4321, "scroll": 100, "score": "30",
         })),
         common(json!({
             "name": "pageview", "hostname": "docs.site.example", "path": "/",
             "country": there.country, "region": there.region, "city": there.city,
             "browser": "Safari", "browser_version": "17", "os": "iOS", "os_version": "17.5",
-            "device": "Mobile", "language": "en",
+            "device": "Mobile", "language": "en", "score": "10",
         })),
     ]
 }

@@ -1,6 +1,7 @@
 //! Settings as people use them, on rows in memory.
 
 pub(super) mod memory;
+mod rules;
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ fn room() -> Room {
     let tables = Arc::new(Tables::default());
     let data_dir = tempfile::tempdir().unwrap();
     let sites = Arc::new(Sites::on(Shelf::Memory(Arc::clone(&tables)), data_dir.path()));
-    let accounts = Accounts::new(Arc::clone(&sites)).unwrap();
+    let accounts = Accounts::new(Arc::clone(&sites), Ok).unwrap();
     Room { tables, sites, accounts, data_dir }
 }
 

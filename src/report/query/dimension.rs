@@ -62,6 +62,10 @@ pub(crate) enum Dimension {
     Language,
     /// Class of the screen of the visit; protected.
     Screen,
+    /// Name of the click id with which the visit began.
+    ClickId,
+    /// How many weak signs of a machine the visit began with, 0 to 100; protected.
+    Score,
     /// Path of the first pageview of the visit.
     EntryPage,
     /// Path of the last pageview of the visit.
@@ -100,7 +104,7 @@ struct Entry {
 /// What stands before the name of a property.
 pub(super) const PROP_PREFIX: &str = "event:props:";
 
-const TABLE: [Entry; 28] = [
+const TABLE: [Entry; 30] = [
     entry(Dimension::Minute, "time:minute", Scope::Minute, "ts", ""),
     entry(Dimension::Hour, "time:hour", Scope::Hour, "hour", ""),
     entry(Dimension::Day, "time:day", Scope::Period, "day", ""),
@@ -127,6 +131,8 @@ const TABLE: [Entry; 28] = [
     visit(Dimension::Device, "visit:device", "device", NOT_SET),
     protected(Dimension::Language, "visit:language", Scope::Visit, "language"),
     protected(Dimension::Screen, "visit:screen", Scope::Visit, "screen"),
+    visit(Dimension::ClickId, "visit:click_id", "click_id", NOT_SET),
+    protected(Dimension::Score, "visit:score", Scope::Visit, "score"),
     entry(Dimension::EntryPage, "visit:entry_page", Scope::Entry, "path", NOT_SET),
     entry(Dimension::ExitPage, "visit:exit_page", Scope::Exit, "path", NOT_SET),
 ];
@@ -266,6 +272,7 @@ mod tests {
                 "visit:city",
                 "visit:language",
                 "visit:screen",
+                "visit:score",
             ]
         );
         assert!(Dimension::Prop(3).is_protected());

@@ -148,6 +148,7 @@ pub(crate) mod tests {
             timezone: "Europe/Berlin".to_owned(),
             zone: zone("Europe/Berlin").unwrap(),
             hostnames: Vec::new(),
+            rules: std::sync::Arc::default(),
             threshold: None,
             created: 1_780_000_000,
         }

@@ -232,6 +232,13 @@ pub(crate) fn release_outcomes<T>(counts: T) -> Released<T> {
     Released(counts)
 }
 
+/// Releases groups of what pages reported about themselves, which knows no visitor: those with at
+/// least `k` reports.
+pub(crate) fn release_reports<T>(groups: Vec<(u64, T)>, k: u32) -> Released<Vec<T>> {
+    let enough = groups.into_iter().filter(|(reports, _)| *reports >= u64::from(k));
+    Released(enough.map(|(_, group)| group).collect())
+}
+
 /// The dimensions whose values need `k` visitors, and which visitors decide.
 fn needing(query: &Query) -> (Vec<Dimension>, Basis) {
     let list = query.list_dimensions();

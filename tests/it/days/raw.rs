@@ -43,6 +43,8 @@ pub(crate) struct Raw {
     pub(crate) device: String,
     pub(crate) language: String,
     pub(crate) screen: String,
+    pub(crate) click_id: String,
+    pub(crate) score: String,
     pub(crate) engaged_ms: u32,
     pub(crate) scroll: u8,
     pub(crate) props: BTreeMap<String, String>,
@@ -134,6 +136,8 @@ impl Maker {
             device: self.of(&["Desktop", "Mobile"]),
             language: self.of(&["", "de"]),
             screen: self.of(&["", "L"]),
+            click_id: self.of(&["", "gclid"]),
+            score: self.of(&["0", "30"]),
             engaged_ms: if engagement { self.below(90_000) } else { 0 },
             scroll: if engagement && self.below(3) > 0 {
                 u8::try_from(self.below(101)).expect("a percentage")

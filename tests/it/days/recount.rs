@@ -188,7 +188,7 @@ pub(crate) fn compare(stored: &[Value], expected: &[Hit<'_>]) -> BTreeMap<(u32, 
 }
 
 /// Columns that a visit takes from its first event.
-pub(crate) const VISIT_COLUMNS: [&str; 18] = [
+pub(crate) const VISIT_COLUMNS: [&str; 20] = [
     "referrer",
     "source",
     "channel",
@@ -207,6 +207,8 @@ pub(crate) const VISIT_COLUMNS: [&str; 18] = [
     "device",
     "language",
     "screen",
+    "click_id",
+    "score",
 ];
 
 /// The numbers of a row of `totals`, in the order of its columns.

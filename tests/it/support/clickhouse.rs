@@ -10,7 +10,7 @@ use crate::support::http::Client;
 
 /// Tables of the database, by the user who may read them.
 pub(crate) const TABLES: [(&str, &[&str]); 2] = [
-    ("read", &["open_events", "outcomes"]),
+    ("read", &["open_events", "outcomes", "kept_back", "vitals", "script_errors"]),
     ("settings", &["sites", "accounts", "logins", "api_keys", "leases"]),
 ];
 

@@ -35,7 +35,7 @@ impl Clock {
                 .expect("cc is needed to build the tests' clock");
             assert!(status.success(), "cc could not build {source}");
         }
-        fs::write(&path, 0_i64.to_le_bytes()).expect("the clock's file can be written");
+        fs::write(&path, [0; 16]).expect("the clock's file can be written");
         let file = File::options().write(true).open(&path).expect("the clock's file can be opened");
         let clock = Self { file, path, library };
         clock.set(at);
@@ -47,6 +47,13 @@ impl Clock {
         // Half a second in: rounding either way would be seen as a wrong second.
         let nanos = i64::from(at) * 1_000_000_000 + 500_000_000;
         self.file.write_all_at(&nanos.to_ne_bytes(), 0).expect("the clock's file can be written");
+    }
+
+    /// Breaks the `nth` answer from now, once, or with 0 no answer any more: whoever asks for the
+    /// time then panics.
+    pub(crate) fn break_nth(&self, nth: i64) {
+        let word = nth.to_ne_bytes();
+        self.file.write_all_at(&word, 8).expect("the clock's file can be written");
     }
 
     /// What the program's environment needs.

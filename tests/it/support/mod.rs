@@ -7,7 +7,9 @@
 
 pub(crate) mod agents;
 pub(crate) mod asker;
+pub(crate) mod attack;
 pub(crate) mod brute;
+pub(crate) mod canaries;
 pub(crate) mod clickhouse;
 pub(crate) mod clock;
 pub(crate) mod closings;
@@ -21,7 +23,9 @@ pub(crate) mod geo;
 pub(crate) mod home;
 pub(crate) mod http;
 pub(crate) mod load;
+pub(crate) mod memory;
 pub(crate) mod native;
+pub(crate) mod noes;
 pub(crate) mod people;
 pub(crate) mod process;
 pub(crate) mod program;

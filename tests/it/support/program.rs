@@ -22,6 +22,32 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a stop may take; the design promises 10 s.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
+/// Properties that every site of the tests declares.
+const PROPERTIES: [&str; 22] = [
+    "plan",
+    "seats",
+    "trial",
+    "none",
+    "list",
+    "stored",
+    "part",
+    "k",
+    "who",
+    "who am i",
+    "größe der Hose",
+    "kind",
+    "author",
+    "theme",
+    "step",
+    "a",
+    "when",
+    "size",
+    "colour",
+    "color",
+    "via",
+    "x",
+];
+
 /// How a program is started.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -35,6 +61,8 @@ pub(crate) struct Options {
     pub(crate) clock: Option<u32>,
     /// `--log`; `info` when not given.
     pub(crate) log: Option<&'static str>,
+    /// `--geo-path`; the databases of npm when not given.
+    pub(crate) geo: Option<String>,
     /// Sites to make at once: name and zone.
     pub(crate) sites: Vec<(&'static str, &'static str)>,
 }
@@ -117,7 +145,7 @@ impl Program {
             .arg(home.keys())
             .arg("--engine-library")
             .arg(command::engine_library())
-            .args(["--geo-path", &command::geo_path()])
+            .args(["--geo-path", &options.geo.unwrap_or_else(command::geo_path)])
             .args(["--log", options.log.unwrap_or("info")])
             .args(&options.args)
             .envs(options.env)
@@ -215,6 +243,8 @@ impl Program {
     pub(crate) fn add_site(&self, domain: &str, zone: &str) {
         let said = self.run(&["site", "add", domain, "--timezone", zone]).expect_ok("site add");
         assert_eq!(said, format!("{domain}\n"));
+        let names = PROPERTIES.join(",");
+        self.run(&["site", "rules", domain, "--properties", &names]).expect_ok("site rules");
     }
 
     /// `key create` for one site; the key.

@@ -15,8 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use regex::bytes::{Regex, RegexBuilder};
 
-/// Forms shorter than this are not looked for in the engine's compressed files, where four given
-/// bytes turn up by chance; the tables are looked through uncompressed instead.
+/// Forms shorter than this are not looked for in the engine's compressed files and in memory, where
+/// four given bytes turn up by chance; the tables are looked through uncompressed instead.
 const SHORT: usize = 6;
 
 /// Most bytes of the compiled pattern: hundreds of values in a dozen forms each.
@@ -68,9 +68,15 @@ impl Scan {
         Self { forms, pattern }
     }
 
+    /// What is looked for, and how each is reported, to be put together with others.
+    pub(crate) fn into_forms(self) -> BTreeMap<Vec<u8>, String> {
+        self.forms
+    }
+
     /// Forms of the values that occur in `bytes`.
     pub(crate) fn of(&self, place: &str, bytes: &[u8]) -> Vec<Found> {
-        let least = if place.contains("/engine/") { SHORT } else { 0 };
+        let by_chance = place.contains("/engine/") || place.starts_with("memory ");
+        let least = if by_chance { SHORT } else { 0 };
         self.pattern
             .find_iter(bytes)
             .filter(|hit| hit.len() >= least)

@@ -1,11 +1,13 @@
 //! The pipeline as a whole: what is counted, how, and what never comes out.
 
-use std::sync::LazyLock;
+mod rules;
+
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{SCROLL_NONE, SiteId, day};
+use crate::model::{Event, SCROLL_NONE, SiteId, day};
 
 const NOW: u32 = 1_795_000_000;
 const KEY: [u8; 32] = [9; 32];
@@ -20,6 +22,7 @@ fn site(domain: &str, hostnames: &[&str]) -> Site {
         timezone: "UTC".to_owned(),
         zone: day::zone("UTC").unwrap(),
         hostnames: hostnames.iter().map(|&host| host.to_owned()).collect(),
+        rules: Arc::default(),
         threshold: None,
         created: 0,
     }
@@ -43,9 +46,20 @@ fn run_with(
     site: &Site,
     key: Option<&[u8; 32]>,
 ) -> Result<Event, Outcome> {
-    let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap() };
-    let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
-    process(&facts, payload, site, key, &day::locate(NOW, &site.zone), NOW, &cx)
+    let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+    let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
+    let rules = SiteRules::new(&site.rules);
+    let moment = &day::locate(NOW, &site.zone);
+    let target = Target { site, rules: &rules, key, moment, now: NOW };
+    let reduced = process(&facts, payload, &target, &cx).map_err(|refusal| refusal.outcome)?;
+    Ok(event_of(reduced))
+}
+
+fn event_of(reduced: Reduced) -> Event {
+    match reduced.row {
+        Row::Event(event) => *event,
+        other => panic!("no event: {other:?}"),
+    }
 }
 
 fn payload(body: &str) -> Payload {
@@ -91,6 +105,8 @@ fn a_page_view_becomes_an_event() {
         device: "Desktop".into(),
         language: "de".into(),
         screen: String::new(),
+        click_id: String::new(),
+        score: 10,
         engaged_ms: 0,
         scroll: SCROLL_NONE,
         props: vec![],
@@ -114,6 +130,16 @@ fn signals_come_first_wherever_they_are() {
 
 #[test]
 fn what_is_not_counted_has_an_outcome() {
+    let reason = |user_agent: Option<&'static [u8]>, purpose: &[&'static [u8]]| {
+        let headers = Headers { user_agent, purpose: purpose.to_vec(), ..headers() };
+        let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+        let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
+        prepare(&facts, &payload(VIEW), &cx).err().unwrap()
+    };
+    assert_eq!(reason(None, &[]), Refusal::bot("no_user_agent"));
+    assert_eq!(reason(Some(b"GPTBot/1.2"), &[]), Refusal::bot("GPTBot"));
+    assert_eq!(reason(Some(b"SomeBot/1.2"), &[]), Refusal::bot("other"));
+    assert_eq!(reason(Some(CHROME), &[b"prefetch"]), Refusal::bot("ahead_of_time"));
     let own = site("example.com", &[]);
     for user_agent in [None, Some(&b""[..]), Some(b"curl/8.5.0")] {
         let headers = Headers { user_agent, ..headers() };
@@ -126,6 +152,26 @@ fn what_is_not_counted_has_an_outcome() {
     let demo = site("demo.example", &["localhost", "127.0.0.1", "::1"]);
     let body = r#"{"n":"pageview","d":"demo.example","u":"http://[::1]:8000/demo"}"#;
     assert_eq!(run(&headers(), &payload(body), &demo).unwrap().hostname, "::1");
+}
+
+#[test]
+fn hints_complete_the_agent_and_signs_make_the_score() {
+    let own = payload(VIEW);
+    let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
+    let prepared = |headers: &Headers<'_>, by_key: bool| {
+        let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key };
+        let prepared = prepare(&facts, &own, &cx).ok().unwrap();
+        (prepared.agent.browser, prepared.score())
+    };
+    let brave = Headers {
+        sec_ch_ua: Some(br#""Brave";v="142", "Chromium";v="142", "Not_A Brand";v="99""#),
+        accept: Some(b"*/*"),
+        ..headers()
+    };
+    assert_eq!(prepared(&brave, false), ("Brave", 0));
+    let bare = Headers { accept_language: None, ..headers() };
+    assert_eq!(prepared(&bare, false), ("Chrome", 35));
+    assert_eq!(prepared(&bare, true), ("Chrome", 0));
 }
 
 #[test]
@@ -158,11 +204,15 @@ fn an_own_page_under_a_bare_address_is_no_referrer_either() {
 fn each_site_of_an_event_has_its_own_token() {
     let body = r#"{"n":"pageview","d":"a.example,b.example","u":"https://a.example/","r":"https://b.example/"}"#;
     let (payload, headers) = (payload(body), headers());
-    let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap() };
-    let cx = Context { geo: &Geo::default(), agents: &AGENTS, trusted: &[] };
+    let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+    let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
     let prepared = prepare(&facts, &payload, &cx).unwrap_or_else(|outcome| panic!("{outcome:?}"));
     let moment = day::locate(NOW, &day::zone("UTC").unwrap());
-    let at = |site: &Site, key| event(&prepared, &payload, site, Some(key), &moment, NOW).unwrap();
+    let rules = SiteRules::default();
+    let at = |site: &Site, key| {
+        let target = Target { site, rules: &rules, key: Some(key), moment: &moment, now: NOW };
+        event_of(reduce(&prepared, &payload, &target).unwrap())
+    };
     let first = at(&site("a.example", &[]), &[1; 32]);
     let second = at(&site("b.example", &["a.example", "b.example"]), &[2; 32]);
     assert_ne!(first.visitor, second.visitor);
@@ -223,16 +273,19 @@ fn nothing_that_identifies_comes_out() {
         accept_language: Some(b"x-canarylanguage"),
         ..Headers::default()
     };
-    let facts = Facts { headers: &headers, peer: "203.0.113.88".parse().unwrap() };
-    let cx = Context { geo: &location::tests::REAL, agents: &AGENTS, trusted: &[] };
+    let facts = Facts { headers: &headers, peer: "203.0.113.88".parse().unwrap(), by_key: false };
+    let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     let site = site("example.com", &[]);
-    let moment = day::locate(NOW, &site.zone);
-    let event = process(&facts, &payload(body), &site, Some(&KEY), &moment, NOW, &cx).unwrap();
-    let text = format!("{event:?}");
-    for canary in ["canary", "203.0.113", "jane", "4815162342", "31415", "x86_64", "gclid"] {
+    let (moment, rules) = (&day::locate(NOW, &site.zone), &SiteRules::default());
+    let target = Target { site: &site, rules, key: Some(&KEY), moment, now: NOW };
+    let reduced = process(&facts, &payload(body), &target, &cx).unwrap();
+    let text = format!("{reduced:?}");
+    let event = event_of(reduced);
+    for canary in ["canary", "203.0.113", "jane", "4815162342", "31415", "x86_64"] {
         let found = text.replace("Canary", "").contains(canary);
         assert!(!found, "{canary} in {text}");
     }
+    assert_eq!(event.click_id, "gclid", "its name only");
     assert_eq!(event.path, "/u/:email/:number/x");
     assert_eq!(event.referrer, "news.example");
 }

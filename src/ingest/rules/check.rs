@@ -1,0 +1,220 @@
+//! What is wrong with rules that somebody wrote, said so that they can be mended.
+
+use crate::ingest::rules::{network, pattern};
+use crate::ingest::text::clean;
+use crate::ingest::url::CAMPAIGN_BYTES_MAX;
+use crate::model::{PathRule, Rules};
+
+/// Properties that a site may declare.
+pub const PROPERTIES_MAX: usize = 30;
+/// Query parameters that a site may keep.
+const QUERY_PARAMS_MAX: usize = 30;
+/// Rules for paths, and patterns of paths left out, that a site may have.
+const PATTERNS_MAX: usize = 100;
+/// Addresses and networks that a site may leave out.
+const NETWORKS_MAX: usize = 1_000;
+/// Countries there are, and some.
+const COUNTRIES_MAX: usize = 300;
+/// Longest name of a property or parameter, in bytes.
+const NAME_BYTES_MAX: usize = 100;
+/// Longest pattern, in bytes.
+const PATTERN_BYTES_MAX: usize = 200;
+
+/// What is wrong with rules.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RuleError {
+    /// The field of [`Rules`].
+    pub field: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// The rules in the form in which they are stored: trimmed, countries in capitals, each entry once.
+///
+/// # Errors
+/// The first thing that is wrong, with its field.
+pub fn checked(rules: Rules) -> Result<Rules, RuleError> {
+    let country = |text: String| text.to_ascii_uppercase();
+    let same = |text: String| text;
+    let rules = Rules {
+        query_params: list("query_params", rules.query_params, QUERY_PARAMS_MAX, same, parameter)?,
+        properties: list("properties", rules.properties, PROPERTIES_MAX, same, property)?,
+        excluded_paths: list("excluded_paths", rules.excluded_paths, PATTERNS_MAX, same, |text| {
+            path_pattern("excluded_paths", text)
+        })?,
+        excluded_countries: list(
+            "excluded_countries",
+            rules.excluded_countries,
+            COUNTRIES_MAX,
+            country,
+            is_country,
+        )?,
+        excluded_networks: list(
+            "excluded_networks",
+            rules.excluded_networks,
+            NETWORKS_MAX,
+            same,
+            is_network,
+        )?,
+        path_rules: path_rules(rules.path_rules)?,
+    };
+    Ok(rules)
+}
+
+fn path_rules(rules: Vec<PathRule>) -> Result<Vec<PathRule>, RuleError> {
+    const FIELD: &str = "path_rules";
+    if rules.len() > PATTERNS_MAX {
+        return Err(too_many(FIELD, PATTERNS_MAX));
+    }
+    let trimmed = rules
+        .into_iter()
+        .map(|rule| PathRule { from: rule.from.trim().to_owned(), to: rule.to.trim().to_owned() });
+    let mut checked: Vec<PathRule> = Vec::new();
+    for rule in trimmed {
+        path_pattern(FIELD, &rule.from)?;
+        if !rule.to.starts_with('/') || rule.to.contains(['*', '?', '#']) {
+            return Err(wrong(
+                FIELD,
+                format!(
+                    "{:?} is no path to store: write it like /user/:name, without * ? #",
+                    rule.to
+                ),
+            ));
+        }
+        short(FIELD, &rule.to, PATTERN_BYTES_MAX)?;
+        if checked.iter().any(|known| known.from == rule.from) {
+            return Err(wrong(FIELD, format!("{:?} stands there twice: keep one", rule.from)));
+        }
+        checked.push(rule);
+    }
+    Ok(checked)
+}
+
+/// Trims, puts into one form, drops repetitions, and checks each entry.
+fn list(
+    field: &'static str,
+    entries: Vec<String>,
+    most: usize,
+    form: fn(String) -> String,
+    check: impl Fn(&str) -> Result<(), RuleError>,
+) -> Result<Vec<String>, RuleError> {
+    let mut kept: Vec<String> = Vec::new();
+    for entry in entries {
+        let entry = form(entry.trim().to_owned());
+        if entry.is_empty() || kept.contains(&entry) {
+            continue;
+        }
+        check(&entry)?;
+        kept.push(entry);
+    }
+    if kept.len() > most { Err(too_many(field, most)) } else { Ok(kept) }
+}
+
+fn parameter(text: &str) -> Result<(), RuleError> {
+    const FIELD: &str = "query_params";
+    short(FIELD, text, NAME_BYTES_MAX)?;
+    if text.contains(['&', '=', '?', '#', '*', ' ']) || clean(text, CAMPAIGN_BYTES_MAX) != text {
+        return Err(wrong(
+            FIELD,
+            format!("{text:?} is no name of a parameter: write the part before =, such as id"),
+        ));
+    }
+    Ok(())
+}
+
+fn property(text: &str) -> Result<(), RuleError> {
+    const FIELD: &str = "properties";
+    short(FIELD, text, NAME_BYTES_MAX)?;
+    if clean(text, NAME_BYTES_MAX) != text {
+        return Err(wrong(FIELD, "a name holds characters that cannot be seen".to_owned()));
+    }
+    Ok(())
+}
+
+fn path_pattern(field: &'static str, text: &str) -> Result<(), RuleError> {
+    short(field, text, PATTERN_BYTES_MAX)?;
+    if !text.starts_with('/') || text.contains(['?', '#']) || pattern(text).is_none() {
+        return Err(wrong(
+            field,
+            format!(
+                "{text:?} is no pattern of a path: begin with /, use * for a part and ** for the \
+                 rest, such as /user/* or /admin/**"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn is_country(text: &str) -> Result<(), RuleError> {
+    if text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Ok(());
+    }
+    Err(wrong(
+        "excluded_countries",
+        format!("{text:?} is no country code: use two letters, such as DE"),
+    ))
+}
+
+fn is_network(text: &str) -> Result<(), RuleError> {
+    if network(text).is_some() {
+        return Ok(());
+    }
+    Err(wrong(
+        "excluded_networks",
+        format!(
+            "{text:?} is no address or network: write 203.0.113.9, 203.0.113.0/24 or 2001:db8::/48"
+        ),
+    ))
+}
+
+fn short(field: &'static str, text: &str, most: usize) -> Result<(), RuleError> {
+    if text.len() <= most {
+        return Ok(());
+    }
+    let start: String = text.chars().take(20).collect();
+    Err(wrong(field, format!("{start}… is too long: at most {most} bytes")))
+}
+
+fn too_many(field: &'static str, most: usize) -> RuleError {
+    wrong(field, format!("{field} has too many entries: at most {most}"))
+}
+
+fn wrong(field: &'static str, message: String) -> RuleError {
+    RuleError { field, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(json: serde_json::Value) -> Rules {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_field() {
+        let many = |n: usize| (0..n).map(|i| format!("p{i}")).collect::<Vec<_>>();
+        for (json, field) in [
+            (serde_json::json!({"query_params": ["a=b"]}), "query_params"),
+            (serde_json::json!({"query_params": ["x".repeat(101)]}), "query_params"),
+            (serde_json::json!({"properties": many(31)}), "properties"),
+            (serde_json::json!({"properties": ["a\u{202e}b"]}), "properties"),
+            (serde_json::json!({"excluded_paths": ["admin"]}), "excluded_paths"),
+            (serde_json::json!({"excluded_countries": ["DEU"]}), "excluded_countries"),
+            (serde_json::json!({"excluded_networks": ["203.0.113.0/33"]}), "excluded_networks"),
+            (serde_json::json!({"excluded_networks": ["localhost"]}), "excluded_networks"),
+            (serde_json::json!({"path_rules": [{"from": "x", "to": "/y"}]}), "path_rules"),
+            (serde_json::json!({"path_rules": [{"from": "/x", "to": "y"}]}), "path_rules"),
+            (serde_json::json!({"path_rules": [{"from": "/x", "to": "/*"}]}), "path_rules"),
+            (
+                serde_json::json!({"path_rules": [{"from": "/x", "to": "/y"}, {"from": "/x", "to": "/z"}]}),
+                "path_rules",
+            ),
+        ] {
+            let error = checked(rules(json.clone())).expect_err("refused");
+            assert_eq!(error.field, field, "{json}");
+        }
+        assert!(checked(rules(serde_json::json!({"properties": many(30)}))).is_ok());
+    }
+}
