@@ -114,6 +114,12 @@ fn a_report_is_compared_cut_finer_and_filtered_by_what_is_typed() {
 }
 
 #[test]
+fn settings_are_changed_by_hand_and_what_was_not_counted_and_how_quick_pages_are_is_shown() {
+    let (program, setup) = start();
+    run("settings", &program, &setup);
+}
+
+#[test]
 fn browsers_that_ask_not_to_be_counted_send_nothing_at_all() {
     let (program, setup) = start();
     run("silence", &program, &setup);
