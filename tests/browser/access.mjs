@@ -57,7 +57,10 @@ function faults() {
     if (ratio < 4.5) say(element, `contrast ${ratio.toFixed(2)}`);
   }
   const { scrollWidth } = document.documentElement;
-  if (scrollWidth > innerWidth) found.push(`${scrollWidth} px wide on ${innerWidth}`);
+  if (scrollWidth > innerWidth) {
+    found.push(`${scrollWidth} px wide on ${innerWidth}`);
+    for (const element of document.body.querySelectorAll("main *")) if (element.getBoundingClientRect().right >= scrollWidth - 16) say(element, "reaches out");
+  }
   return found;
 }
 

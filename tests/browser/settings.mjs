@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { assertAccessible } from "./access.mjs";
-import { assertClean, given, nextEvent, person, run, setUp, stored, tile, until, USER_AGENT, visitDemo } from "./lib.mjs";
+import { assertClean, given, nextEvent, person, rows, run, setUp, stored, tile, until, USER_AGENT, visitDemo } from "./lib.mjs";
 
 const SITE = "/sites/demo.example";
 /** Counts of what was not kept are written once a minute (milliseconds, with room). */
@@ -48,6 +48,7 @@ async function sendMeasured() {
 }
 
 const paths = () => stored("SELECT path, toString(count()) AS n FROM open_events WHERE name = 'pageview' GROUP BY path ORDER BY path");
+const focused = (page) => page.evaluate(() => document.activeElement.getAttribute("aria-label"));
 const section = (page, name) => page.getByRole("region", { name, exact: true });
 const save = async (page, name) => {
   await section(page, name).getByRole("button", { name: `Save ${name}` }).click();
@@ -69,14 +70,13 @@ async function addresses(page, visitor) {
   await part.getByRole("button", { name: "Remove id" }).waitFor();
 
   // two rules by keyboard; the second goes before the first
-  await part.getByRole("button", { name: "Add a rule" }).press("Enter");
-  await page.keyboard.type("/demo/*");
-  await page.keyboard.press("Tab");
-  await page.keyboard.type("/demo/:page");
-  await part.getByRole("button", { name: "Add a rule" }).press("Enter");
-  await page.keyboard.type("pricing");
-  await page.keyboard.press("Tab");
-  await page.keyboard.type("/prices");
+  for (const [at, from, to] of [[1, "/demo/*", "/demo/:page"], [2, "pricing", "/prices"]]) {
+    await part.getByRole("button", { name: "Add a rule" }).press("Enter");
+    await until("focus is where to type", `Rule ${at}: paths like`, () => focused(page));
+    await page.keyboard.type(from);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(to);
+  }
 
   // the server's words stand at the field, and nothing was saved
   await part.getByRole("button", { name: "Save Addresses" }).click();
@@ -87,7 +87,7 @@ async function addresses(page, visitor) {
   await second.fill("/demo/pricing");
   await part.getByRole("button", { name: "Move rule 2 up" }).press("Enter");
   assert.equal(await part.getByLabel("Rule 1: paths like").inputValue(), "/demo/pricing");
-  assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "Rule 1: paths like");
+  await until("focus goes with the rule", "Rule 1: paths like", () => focused(page));
 
   // what it would do, before it is done
   await until("the pages are reported", true, async () => {
@@ -98,6 +98,7 @@ async function addresses(page, visitor) {
     return true;
   });
   await part.getByText("2 pages would be stored otherwise: 3 page views in the last 30 days.").waitFor();
+  await assertAccessible(page, "settings-preview");
   assert.deepEqual((await paths()).map(({ path }) => path), ["/demo", "/demo/docs", "/demo/pricing"], "nothing changed yet");
 
   // a look elsewhere loses nothing
@@ -151,21 +152,21 @@ async function scripts(page) {
 
 async function keptBack(page, visitor) {
   const part = section(page, "Properties");
-  await until("the name is offered", 1, () => part.getByRole("button", { name: "Keep tier" }).count(), FLUSHED);
+  await part.getByRole("button", { name: "Keep tier" }).waitFor();
   await part.getByText(/Properties that are kept \(\d of 30\)/).waitFor();
   await assertAccessible(page, "settings");
   await part.getByRole("button", { name: "Keep tier" }).click();
   await part.getByText("Kept from now on").waitFor();
-  await signUp(visitor);
-  const kept = () => stored("SELECT props['tier'] AS tier FROM open_events WHERE name = 'Signup' ORDER BY tier");
+  await tryOut(visitor);
+  const kept = () => stored("SELECT props['tier'] AS tier FROM open_events WHERE name = 'Trial' ORDER BY tier");
   await until("it is kept from now on", [{ tier: "" }, { tier: "raft" }], kept);
   await page.reload();
   await part.getByRole("button", { name: "Remove tier" }).waitFor();
 }
 
-async function signUp(visitor) {
-  const sent = nextEvent(visitor.page, "Signup");
-  await visitor.page.evaluate(() => window.headcount("Signup", { props: { tier: "raft" } }));
+async function tryOut(visitor) {
+  const sent = nextEvent(visitor.page, "Trial");
+  await visitor.page.evaluate(() => window.headcount("Trial", { props: { tier: "raft" } }));
   assert.equal((await sent).headers()["x-headcount"], "accepted");
 }
 
@@ -173,7 +174,7 @@ async function filtered(page) {
   await page.goto(`${given.url}${SITE}/filtered?period=day`);
   const names = (group) =>
     section(page, group).locator("tbody tr").evaluateAll((rows) => rows.map((row) => [row.querySelector("b").innerText, row.querySelector("td").innerText]));
-  await until("crawlers by name", [["GPTBot", "2"], ["ClaudeBot", "1"]], () => names("AI crawlers"), FLUSHED);
+  await until("crawlers by name", [["GPTBot", "2"], ["ClaudeBot", "1"]], () => names("AI crawlers"));
   assert.deepEqual(await names("Other crawlers with a name"), [["Googlebot", "1"]]);
   assert.deepEqual(await names("Machines without a name"), [["Headless browsers", "1"]]);
   await section(page, "AI crawlers").getByText("gathers text that models are trained with").first().waitFor();
@@ -188,13 +189,16 @@ async function filtered(page) {
 }
 
 async function vitals(page) {
-  await until("all is stored", [{ n: "90" }], () => stored("SELECT toString(sum(events)) AS n FROM vitals"), 10_000);
+  await until("all is stored", [{ n: "115" }], () => stored("SELECT toString(sum(events)) AS n FROM vitals"), 10_000);
   await page.goto(`${given.url}${SITE}/vitals?period=day`);
   const at = (name) => page.locator(".vital", { hasText: name });
-  await until("three of four", ["2.00s", "Good"], async () => [
-    (await at("Largest part shown").locator(".value").innerText()).replace(/\s/g, ""),
-    await at("Largest part shown").locator(".verdict").innerText(),
-  ]);
+  // 20 of 100 to 2,000 ms and 5 of 6,000: three of four took 1,900 or less; stored at most 5 % off
+  await until("three of four", true, async () => {
+    const [, seconds] = (await at("Largest part shown").locator(".value").innerText()).match(/^(1\.\d\d)\s*s$/) ?? [];
+    return Math.abs(Number(seconds) - 1.9) <= 0.095;
+  });
+  assert.equal(await at("Largest part shown").locator(".verdict").innerText(), "Good");
+  await at("Largest part shown").getByText("25 pages measured").waitFor();
   assert.equal(await at("Shifting").locator(".verdict").innerText(), "Good");
   const table = (name) => page.getByRole("table", { name }).locator("tbody tr");
   const cells = (name) => table(name).evaluateAll((rows) => rows.map((row) => [row.querySelector("th").innerText, row.querySelector(".verdict").innerText]));
@@ -212,10 +216,26 @@ async function vitals(page) {
   await assertAccessible(page, "vitals-none");
 }
 
+/** What the report lists of a click and of signs of a machine, and that it can be filtered by. */
+async function clicksAndSigns(page) {
+  assert.equal(await send(PHONE, { n: "pageview", u: "http://localhost/demo?gclid=secret9z" }), "accepted");
+  await until("it is stored", [{ n: "1" }], () => stored("SELECT toString(count()) AS n FROM open_events WHERE click_id = 'gclid'"));
+  await page.goto(`${given.url}${SITE}?period=day&sources=campaigns&campaigns=click_id&devices=scores`);
+  await until("the name of the click id", [["gclid", "1"]], () => rows(page, "Campaigns"));
+  const scores = await rows(page, "Machine score");
+  assert.ok(scores.length > 0 && scores.every(([name]) => /^(0, no sign of a machine|\d+ of 100)$/.test(name)), JSON.stringify(scores));
+  await page.getByRole("table", { name: /^Campaigns by/ }).getByRole("link", { name: "gclid" }).click();
+  await page.getByRole("button", { name: "Edit filter: Click id is gclid" }).waitFor();
+  await until("its visitor", "1", () => tile(page, "Visitors"));
+  await page.getByRole("table", { name: /^Machine score by/ }).getByRole("link").first().click();
+  await page.getByRole("button", { name: /^Edit filter: Machine score is/ }).waitFor();
+  await until("still its visitor", "1", () => tile(page, "Visitors"));
+}
+
 await run(async (browser) => {
   await sendRefused();
   const visitor = await visitDemo(browser);
-  await signUp(visitor);
+  await tryOut(visitor);
   const owner = await person(browser);
   const { page } = owner;
   await setUp(page, { domain: "shop.example", password: "a sentence that works well" });
@@ -228,15 +248,14 @@ await run(async (browser) => {
   await scripts(page);
   await sendMeasured();
   await vitals(page);
+  // asked where they are stored: a page would ask again only every half minute
+  const flushed = "SELECT toString(sum(events)) AS n FROM kept_back WHERE name = 'tier' AND (SELECT count() FROM outcomes WHERE reason = 'GPTBot') > 0";
+  await until("the counts of the minute", [{ n: "1" }], () => stored(flushed), FLUSHED);
   await page.goto(`${given.url}${SITE}/settings`);
   await keptBack(page, visitor);
   await filtered(page);
 
-  // what the report lists of a click and of signs of a machine
-  await page.goto(`${given.url}${SITE}?period=day&sources=campaigns&campaigns=click_id&devices=scores`);
-  await page.getByRole("tab", { name: "Machine score" }).waitFor();
-  await page.getByRole("radio", { name: "Click id" }).waitFor();
-  assert.notEqual(await tile(page, "Visitors"), "–");
+  await clicksAndSigns(page);
   // refusals are answers, and a browser writes each of them on the console
   owner.seen.faults = owner.seen.faults.filter((fault) => !/status of 400 .*\/rules/.test(fault));
   assertClean(owner, [given.url]);

@@ -9,6 +9,7 @@ import { readView, type View } from "../state/view";
 import { ByDay } from "../parts/by-day";
 import { Bone, Empty, Failed } from "../parts/empty";
 import { Frame, siteHref } from "../parts/frame";
+import { Keys } from "../parts/keys";
 import { Longer, Progress } from "../parts/list-panel";
 import { DaysBar } from "../parts/toolbar";
 import "../styles/measured.css";
@@ -104,10 +105,17 @@ export function Filtered({ site }: { me: Me; site: Site }) {
       at="filtered"
       toolbar={
         <DaysBar view={view}>
-          <h1>What was not counted</h1>
+          <h1>Not counted</h1>
         </DaysBar>
       }
-      foot={<span>Time zone {site.timezone}</span>}
+      foot={
+        <>
+          <span>Time zone {site.timezone}</span>
+          <span>
+            Press <kbd>?</kbd> for keys
+          </span>
+        </>
+      }
     >
       <p class="lead">
         Requests for {site.domain}, {dayRange(from, to, view.today)}, that were left out, and why. Only these counts are kept of them.
@@ -147,6 +155,7 @@ export function Filtered({ site }: { me: Me; site: Site }) {
           </p>
         </div>
       )}
+      <Keys view={view} daysOnly />
     </Frame>
   );
 }

@@ -70,7 +70,7 @@ export function Settings({ me, site }: { me: Me; site: Site }) {
             </div>
           ) : (
             <>
-              <Addresses domain={domain} draft={draft} />
+              <Addresses site={site} draft={draft} />
               <Properties site={site} draft={draft} />
               <LeaveOut domain={domain} draft={draft} />
               <Scripts site={site} url={url} isDemo={me.demo && domain === "demo.example"} />

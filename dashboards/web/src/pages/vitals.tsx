@@ -7,6 +7,7 @@ import { readView, type View } from "../state/view";
 import { BY, vitals, VITALS, type By, type MetricId } from "../state/vitals";
 import { Empty, Failed } from "../parts/empty";
 import { Frame } from "../parts/frame";
+import { Keys } from "../parts/keys";
 import { Longer, Progress } from "../parts/list-panel";
 import { ScriptErrors } from "../parts/script-errors";
 import { Snippet, vitalsTagFor } from "../parts/snippet";
@@ -65,7 +66,14 @@ export function Vitals({ me, site }: { me: Me; site: Site }) {
           <h1>Performance</h1>
         </DaysBar>
       }
-      foot={<span>Time zone {site.timezone}</span>}
+      foot={
+        <>
+          <span>Time zone {site.timezone}</span>
+          <span>
+            Press <kbd>?</kbd> for keys
+          </span>
+        </>
+      }
     >
       <p class="lead">
         What the browsers of visitors measured on {site.domain}, {dayRange(from, to, view.today)}. The large number is the 75th
@@ -83,11 +91,11 @@ export function Vitals({ me, site }: { me: Me; site: Site }) {
             {stale && <Progress />}
             <VitalTiles rows={value?.rows ?? null} on={vital.id} href={(id: MetricId) => href("vital", id)} />
           </section>
-          <p class="lead below">{vital.means}</p>
           <VitalList view={view} vital={vital} by={by} choose={(to) => go(href("by", to))} />
         </>
       )}
       <ScriptErrors view={view} />
+      <Keys view={view} daysOnly />
     </Frame>
   );
 }

@@ -93,10 +93,12 @@ export function VitalList({ view, vital, by, choose }: Props) {
     <section class="panel measured" aria-label={`${vital.short} by ${by}`}>
       <header>
         <Tabs label="By" tabs={[...BY]} on={by} controls="vital-list" choose={(id) => choose(id as By)} />
-        <span class="end quiet">{vital.short}, {vital.name.toLowerCase()}</span>
         {stale && <Progress />}
       </header>
       <div id="vital-list" class={`body ${stale ? "is-stale" : ""}`} role="tabpanel" aria-labelledby={`vital-list-${by}`} aria-busy={stale}>
+        <p class="quiet">
+          <b>{vital.short}</b>, {vital.name.toLowerCase()}: {vital.means.charAt(0).toLowerCase() + vital.means.slice(1)}
+        </p>
         {error ? (
           <Failed error={error} again={again} />
         ) : !value || !shown ? (
@@ -118,7 +120,7 @@ export function VitalList({ view, vital, by, choose }: Props) {
             (other): groups measured fewer than {site.threshold} times are not shown.
           </span>
         ) : (
-          <span>p75: three of four pages were this quick or quicker. Exact to 5 %.</span>
+          <span>p75: three of four pages were this quick or quicker. At most 5% off.</span>
         )}
       </footer>
     </section>

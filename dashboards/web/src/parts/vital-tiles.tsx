@@ -1,6 +1,6 @@
 /** The five numbers as tiles: the 75th percentile, what it is called, and how far others are from it. */
 import { count } from "../state/metrics";
-import { measure, measureText, verdict, VERDICTS, VITALS, type Measured, type MetricId, type Verdict, type Vital } from "../state/vitals";
+import { limitText, measure, measureText, verdict, VERDICTS, VITALS, type Measured, type MetricId, type Verdict, type Vital } from "../state/vitals";
 import { Bone } from "./empty";
 
 /** A mark of its own shape for each verdict, so that colour is never alone. */
@@ -19,7 +19,7 @@ function Limits({ vital }: { vital: Vital }) {
   const [good, poor] = vital.limits;
   return (
     <p class="limits">
-      Good up to {measureText(vital.id, good)}, poor beyond {measureText(vital.id, poor)}
+      Good to {limitText(vital.id, good)}, poor over {limitText(vital.id, poor)}
     </p>
   );
 }

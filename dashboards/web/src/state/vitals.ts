@@ -59,6 +59,7 @@ export function verdict({ limits: [good, poor] }: Vital, value: number): Verdict
 
 const whole = new Intl.NumberFormat();
 const seconds = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const round = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
 const shift = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 3 });
 
 /** Digits and unit: "1.92" "s", "480" "ms", "0.021" "". */
@@ -69,6 +70,12 @@ export function measure(id: MetricId, value: number): [digits: string, unit: str
 
 export function measureText(id: MetricId, value: number): string {
   return measure(id, value).join(" ").trim();
+}
+
+/** A limit, which is a round number: "2.5 s". */
+export function limitText(id: MetricId, value: number): string {
+  if (id === "cls") return round.format(value);
+  return value < 1000 ? `${round.format(value)} ms` : `${round.format(value / 1000)} s`;
 }
 
 async function rows<T>(domain: string, what: string, stop: AbortSignal): Promise<T[]> {

@@ -1,24 +1,25 @@
 /** What is kept of an address: query parameters, paths that become one, and a look at the outcome. */
+import type { Site } from "../../state/api";
 import type { Draft } from "../../state/rules";
 import { ListEditor } from "./list-editor";
 import { PathRules } from "./path-rules";
 import { PreviewPart } from "./preview";
 import { Section } from "./section";
 
-export function Addresses({ domain, draft }: { domain: string; draft: Draft }) {
+export function Addresses({ site, draft }: { site: Site; draft: Draft }) {
   return (
     <Section
       id="addresses"
       title="Addresses"
       about="Pages are stored by their path. Ids, mail addresses and card numbers in it are replaced before anything is stored, and the query is dropped but for what you name here. Rows that are stored already do not change."
-      domain={domain}
+      domain={site.domain}
       draft={draft}
       fields={["query_params", "path_rules"]}
     >
       {(wrong, tell) => (
         <>
           <ListEditor
-            domain={domain}
+            domain={site.domain}
             draft={draft}
             field="query_params"
             label="Query parameters that are kept"
@@ -27,8 +28,8 @@ export function Addresses({ domain, draft }: { domain: string; draft: Draft }) {
             placeholder="id"
             none="None: /product?id=7 is stored as /product."
           />
-          <PathRules domain={domain} draft={draft} wrong={wrong("path_rules")} />
-          <PreviewPart domain={domain} draft={draft} tell={tell} />
+          <PathRules domain={site.domain} draft={draft} wrong={wrong("path_rules")} />
+          <PreviewPart site={site} draft={draft} tell={tell} />
         </>
       )}
     </Section>

@@ -1,5 +1,5 @@
 /** Rules for paths, in their order: the first that fits holds. Rows move up and down, and go. */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { announce } from "../../state/announce";
 import { setRules, type Draft, type PathRule } from "../../state/rules";
 import { Icon } from "../icon";
@@ -16,7 +16,7 @@ export function PathRules({ domain, draft, wrong }: Props) {
   const adder = useRef<HTMLButtonElement>(null);
   // where focus goes when the rows have changed
   const next = useRef<string | null>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!next.current) return;
     const found = list.current?.querySelector<HTMLElement>(`${next.current}:not(:disabled)`);
     (found ?? adder.current)?.focus();

@@ -1,7 +1,7 @@
 /** What the rules as they are written would make of the pages of the last 30 days. Nothing is changed by it. */
 import { useState } from "preact/hooks";
 import { announce } from "../../state/announce";
-import type { ApiError } from "../../state/api";
+import type { ApiError, Site } from "../../state/api";
 import { count } from "../../state/metrics";
 import { asApiError, preview, written, type Draft, type Preview } from "../../state/rules";
 import { Icon } from "../icon";
@@ -35,13 +35,14 @@ function summary({ changed, excluded }: Preview): string {
   return `${parts.join(", ")}: ${count(views)} page ${views === 1 ? "view" : "views"} in the last 30 days.`;
 }
 
-function Result({ found, old }: { found: Preview; old: boolean }) {
+function Result({ found, old, threshold }: { found: Preview; old: boolean; threshold: number }) {
   const [all, setAll] = useState(false);
   const rows = lines(found);
   const shown = all ? rows : rows.slice(0, ROWS);
   return (
     <div class={old ? "is-old" : ""}>
       <p>{summary(found)}</p>
+      {threshold > 1 && <p class="hint">Pages with fewer than {threshold} visitors are not listed anywhere, and so not here.</p>}
       {rows.length > 0 && (
         <table class="list plain lined preview-list">
           <caption>Pages as they are stored now, and as they would be</caption>
@@ -84,12 +85,12 @@ function Result({ found, old }: { found: Preview; old: boolean }) {
 }
 
 interface Props {
-  domain: string;
+  site: Site;
   draft: Draft;
   tell: (error: ApiError | null) => void;
 }
 
-export function PreviewPart({ domain, draft, tell }: Props) {
+export function PreviewPart({ site, draft, tell }: Props) {
   const [found, setFound] = useState<{ of: string; preview: Preview } | null>(null);
   const [busy, setBusy] = useState(false);
   const rules = written(draft);
@@ -97,7 +98,7 @@ export function PreviewPart({ domain, draft, tell }: Props) {
   const look = async () => {
     setBusy(true);
     try {
-      const made = await preview(domain, rules);
+      const made = await preview(site.domain, rules);
       setFound({ of: key, preview: made });
       tell(null);
       announce(summary(made));
@@ -119,7 +120,7 @@ export function PreviewPart({ domain, draft, tell }: Props) {
             : "Shows what these rules would make of the last 30 days. What is stored already stays as it is."}
         </span>
       </div>
-      {found && <Result key={found.of} found={found.preview} old={old} />}
+      {found && <Result key={found.of} found={found.preview} old={old} threshold={site.threshold} />}
     </div>
   );
 }

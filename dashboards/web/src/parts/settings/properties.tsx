@@ -173,7 +173,12 @@ export function Properties({ site, draft }: { site: Site; draft: Draft }) {
             field="properties"
             label="Properties that are kept"
             most={draft.most}
-            hint={`As in headcount("Signup", { props: { plan: "raft" } }). The script's own (${draft.own.join(", ")}) are kept without an entry.`}
+            hint={
+              <>
+                As in <code>{`headcount("Signup", { props: { plan: "raft" } })`}</code>. The script's own ({draft.own.join(", ")}) are
+                kept without an entry.
+              </>
+            }
             wrong={wrong("properties")}
             placeholder="plan"
             none="None of your own."
