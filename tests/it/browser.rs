@@ -16,8 +16,8 @@ use crate::support::{process, seconds, wait_until};
 /// Where Debian puts the browser; other names are looked for too.
 const CHROMIUM: [&str; 3] =
     ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-/// How long one script may take.
-const SCRIPT_LIMIT: Duration = Duration::from_secs(100);
+/// How long one script may take; one of them waits a minute for counts, and the machine may be busy.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(180);
 
 fn chromium() -> &'static str {
     let found = CHROMIUM.into_iter().find(|path| Path::new(path).exists());
