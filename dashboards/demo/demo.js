@@ -54,7 +54,9 @@ for (const button of document.querySelectorAll("[data-event]")) {
         said.textContent =
           answer?.status === 202
             ? `The event “${name}” was sent, with plan “${plan}”.`
-            : "The event could not be sent. Is the server running?";
+            : answer
+              ? "The event could not be sent. Is the server running?"
+              : "Nothing was sent: this browser, or a switch that is kept in it, asks not to be counted.";
       },
     });
   });

@@ -165,6 +165,24 @@ fn number(text: Option<&str>) -> String {
     if is_number { text.to_owned() } else { String::new() }
 }
 
+/// Family, major and minor version of browser and of system, as the patterns name them.
+#[cfg(test)]
+pub(crate) fn matched(text: &str) -> [[String; 3]; 2] {
+    let text_of = |part: Option<&str>| part.unwrap_or_default().to_owned();
+    let browser = EXTRACTORS.browsers.extract(text).map_or_else(
+        || ["Other".to_owned(), String::new(), String::new()],
+        |found| [found.family.into_owned(), text_of(found.major), text_of(found.minor)],
+    );
+    let system = EXTRACTORS.systems.extract(text).map_or_else(
+        || ["Other".to_owned(), String::new(), String::new()],
+        |found| {
+            let [major, minor] = [&found.major, &found.minor].map(|part| text_of(part.as_deref()));
+            [found.os.into_owned(), major, minor]
+        },
+    );
+    [browser, system]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use crate::ingest::url::Campaign;
 
 /// Parameters by which advertisers tell clicks apart: Google, Google's display network, Microsoft,
-/// X, TikTok, LinkedIn, Reddit, Pinterest, Snapchat, Quora, Yandex, Seznam, Yahoo, Outbrain,
+/// X, `TikTok`, `LinkedIn`, Reddit, Pinterest, Snapchat, Quora, Yandex, Seznam, Yahoo, Outbrain,
 /// Taboola, Impact, and at last Facebook's, which it adds to every link, paid for or not.
 const CLICK_IDS: [&str; 19] = [
     "gclid",

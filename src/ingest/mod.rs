@@ -43,6 +43,8 @@ pub mod visitor;
 #[cfg(test)]
 mod rates;
 #[cfg(test)]
+mod rates_of_agents;
+#[cfg(test)]
 mod tests;
 
 use std::net::IpAddr;

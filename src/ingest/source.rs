@@ -2,7 +2,9 @@
 //!
 //! `utm_source` counts before `source`, `source` before `ref`, and each before the referrer.
 //! Hosts match with their subdomains, the longest entry of `sources.toml` wins (so
-//! `gemini.google.com` is Gemini, not Google). Unknown words and hosts are their own name.
+//! `gemini.google.com` is Gemini, not Google). An unknown word is its own name; an unknown host goes
+//! by its registrable domain, after the Public Suffix List (`news.site.co.uk` by `site.co.uk`,
+//! `someone.github.io` by itself), while the referrer keeps the whole host.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -10,8 +12,8 @@ use std::sync::LazyLock;
 use crate::ingest::channel::{self, Touch};
 use crate::ingest::url::{Campaign, site_name};
 
-/// Second-level labels under which countries register names, as in `google.co.uk`.
-const SECOND_LEVELS: [&str; 8] = ["ac", "co", "com", "edu", "gov", "ne", "net", "org"];
+/// First labels of the names of apps, which are written the other way round.
+const APP_LABELS: [&str; 3] = ["com", "net", "org"];
 
 /// What a source is, for the channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -63,6 +65,8 @@ struct Known {
 #[derive(Default)]
 struct Lookup {
     hosts: HashMap<String, Known>,
+    /// Hosts of any ending, without their `.*`.
+    stems: HashMap<String, Known>,
     words: HashMap<String, Known>,
 }
 
@@ -72,7 +76,12 @@ static LOOKUP: LazyLock<Lookup> = LazyLock::new(|| {
     let mut lookup = Lookup::default();
     for entry in table.source {
         let known = |paid| Known { name: entry.name.clone(), kind: entry.kind, paid };
-        lookup.hosts.extend(entry.hosts.iter().map(|host| (host.clone(), known(false))));
+        for host in &entry.hosts {
+            match host.strip_suffix(".*") {
+                Some(stem) => lookup.stems.insert(stem.to_owned(), known(false)),
+                None => lookup.hosts.insert(host.clone(), known(false)),
+            };
+        }
         lookup.words.extend(entry.words.iter().map(|word| (word.clone(), known(false))));
         lookup.words.extend(entry.paid.iter().map(|word| (word.clone(), known(true))));
         lookup.words.insert(entry.name.to_lowercase(), known(false));
@@ -89,7 +98,7 @@ pub fn find(campaign: &Campaign, referrer: &str) -> Source {
         Some(word) => by_word(word),
         None => by_host(referrer),
     };
-    let own_name = || word.map_or_else(|| referrer.to_owned(), Clone::clone);
+    let own_name = || word.map_or_else(|| registrable(referrer).to_owned(), Clone::clone);
     let name = known.map_or_else(own_name, |known| known.name.clone());
     let channel = channel::of(&Touch {
         kind: known.map(|known| known.kind),
@@ -117,13 +126,15 @@ fn by_word(word: &str) -> Option<&'static Known> {
     })
 }
 
-/// The longest suffix of `host`, in whole labels, that the table names.
+/// The longest suffix of `host`, in whole labels, that the table names; `name.*` of the table is
+/// `name` under any ending at which registries register names.
 fn by_host(host: &str) -> Option<&'static Known> {
+    let ending = ending(host);
     let mut rest = Some(host).filter(|host| !host.is_empty());
     while let Some(suffix) = rest {
         let found = LOOKUP.hosts.get(suffix).or_else(|| {
-            let (label, ending) = suffix.split_once('.')?;
-            is_ending(ending).then(|| LOOKUP.hosts.get(&format!("{label}.*"))).flatten()
+            let stem = suffix.strip_suffix(ending?)?.strip_suffix('.')?;
+            LOOKUP.stems.get(stem)
         });
         if found.is_some() {
             return found;
@@ -133,12 +144,39 @@ fn by_host(host: &str) -> Option<&'static Known> {
     None
 }
 
-/// Whether this is `com`, `de`, `co.uk` and the like.
-fn is_ending(ending: &str) -> bool {
-    match ending.split_once('.') {
-        None => true,
-        Some((second, top)) => SECOND_LEVELS.contains(&second) && top.len() == 2,
+/// `com`, `co.uk` and the like at the end of a host.
+fn ending(host: &str) -> Option<&str> {
+    let suffix = psl::suffix(host.as_bytes())?;
+    // Below a company's own ending (`github.io`) anybody may call a site `google`.
+    let is_registry = suffix.typ() == Some(psl::Type::Icann);
+    std::str::from_utf8(suffix.as_bytes()).ok().filter(|_| is_registry)
+}
+
+/// The domain that somebody registered, of which this host is a part. The host itself, when it is
+/// an app, a bare address, or of no ending in the list (a network of its own).
+fn registrable(host: &str) -> &str {
+    let is_app = host.split_once('.').is_some_and(|(first, _)| APP_LABELS.contains(&first));
+    if is_app {
+        return host;
     }
+    match psl::domain(host.as_bytes()) {
+        Some(domain) if domain.suffix().is_known() => {
+            std::str::from_utf8(domain.as_bytes()).unwrap_or(host)
+        }
+        _ => host,
+    }
+}
+
+/// Name and kind of a host that the table knows.
+#[cfg(test)]
+pub(crate) fn known(host: &str) -> Option<(&'static str, Kind)> {
+    by_host(host).map(|known| (known.name.as_str(), known.kind))
+}
+
+/// How many hosts the table names.
+#[cfg(test)]
+pub(crate) fn known_hosts() -> usize {
+    LOOKUP.hosts.len() + LOOKUP.stems.len()
 }
 
 #[cfg(test)]
@@ -180,7 +218,30 @@ mod tests {
             ("amazon.co.uk", "Amazon", "Organic Shopping"),
             ("outlook.live.com", "Outlook.com", "Email"),
             ("github.com", "GitHub", "Referral"),
-            ("blog.example.org", "blog.example.org", "Referral"),
+            ("blog.example.org", "example.org", "Referral"),
+            ("news.bbc.co.uk", "bbc.co.uk", "Referral"),
+            ("a.b.city.kawasaki.jp", "city.kawasaki.jp", "Referral"),
+            ("someone.github.io", "someone.github.io", "Referral"),
+            ("x.someone.blogspot.com", "someone.blogspot.com", "Referral"),
+            ("github.io", "github.io", "Referral"),
+            ("google.github.io", "google.github.io", "Referral"),
+            (
+                "xn--bcher-kva.blog.xn--vermgensberatung-pwb",
+                "blog.xn--vermgensberatung-pwb",
+                "Referral",
+            ),
+            ("wiki.intranet.example", "wiki.intranet.example", "Referral"),
+            ("com.example.notes.app", "com.example.notes.app", "Referral"),
+            (":address", ":address", "Referral"),
+            ("google.co.jp", "Google", "Organic Search"),
+            ("mail.yandex.com.tr", "Yandex Mail", "Email"),
+            ("yandex.com.tr", "Yandex", "Organic Search"),
+            ("ebay.com.au", "eBay", "Organic Shopping"),
+            ("lobste.rs", "Lobsters", "Organic Social"),
+            ("vimeo.com", "Vimeo", "Organic Video"),
+            ("mail.proton.me", "Proton Mail", "Email"),
+            ("hexbear.net", "Lemmy", "Organic Social"),
+            ("perplexity.ai", "Perplexity", "AI Assistants"),
             ("notgoogle.com", "notgoogle.com", "Referral"),
             ("google.com.evil.example", "google.com.evil.example", "Referral"),
             ("", "", "Direct"),
@@ -203,6 +264,17 @@ mod tests {
     }
 
     #[test]
+    fn facebooks_click_id_says_nothing_of_money() {
+        let by = |click_id, google_click, referrer| {
+            let campaign = Campaign { click_id, google_click, ..Campaign::default() };
+            find(&campaign, referrer).channel
+        };
+        assert_eq!(by("fbclid", false, "facebook.com"), "Organic Social");
+        assert_eq!(by("gclid", true, "google.com"), "Paid Search");
+        assert_eq!(by("gclid", true, "youtube.com"), "Organic Video");
+    }
+
+    #[test]
     fn the_table_is_sorted_and_names_no_host_twice() {
         let table: Table = toml::from_str(include_str!("sources.toml")).unwrap();
         assert!(table.source.is_sorted_by(|a, b| a.name < b.name));
@@ -213,6 +285,6 @@ mod tests {
                 assert_eq!(*text, text.to_lowercase());
             }
         }
-        assert!(table.source.iter().map(|entry| entry.hosts.len()).sum::<usize>() >= 100);
+        assert!(table.source.iter().map(|entry| entry.hosts.len()).sum::<usize>() >= 350);
     }
 }

@@ -19,11 +19,15 @@ mod leak;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod attacker;
+#[cfg(test)]
 mod numbers;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod norms;
+#[cfg(test)]
+mod policy;
 #[cfg(test)]
 mod exactly_once;
 #[cfg(test)]

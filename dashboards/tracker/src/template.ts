@@ -14,7 +14,9 @@ export function template(reason: unknown): string {
   const cut = text
     .replace(/^Uncaught /, "")
     .replace(/\b[a-z][a-z0-9+.-]*:\/\/\S+|\b(blob|data|mailto):\S+/gi, "url")
-    .replace(/"[^"]*"?|`[^`]*`?|“[^”]*”?|(?<!\w)'[^']*'?/g, "''")
+    .replace(/"[^"]*"?|`[^`]*`?|“[^”]*”?/g, "''")
+    // not the apostrophe of a word
+    .replace(/(^|\W)'[^']*'?/g, "$1''")
     .replace(/\S+@\S+/g, ":email")
     .replace(/\d+/g, "0")
     .replace(/\s+/g, " ")

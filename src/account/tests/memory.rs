@@ -11,7 +11,8 @@ use crate::store::{AccountRow, Enforced, Erased, KeyRow, LoginRow, Retention, Se
 /// The tables; every version of every row is kept.
 #[derive(Default)]
 pub(crate) struct Tables {
-    sites: Mutex<Vec<SiteRow>>,
+    /// All versions of sites.
+    pub(crate) sites: Mutex<Vec<SiteRow>>,
     accounts: Mutex<Vec<AccountRow>>,
     logins: Mutex<Vec<LoginRow>>,
     keys: Mutex<Vec<KeyRow>>,

@@ -1,6 +1,7 @@
 //! Settings as people use them, on rows in memory.
 
 pub(super) mod memory;
+mod rules;
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;

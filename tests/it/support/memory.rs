@@ -71,6 +71,16 @@ impl Memory {
         found
     }
 
+    /// All of it, by place.
+    pub(crate) fn pieces(&self) -> Vec<(String, Vec<u8>)> {
+        let piece = |(start, end, name): &(u64, u64, String)| {
+            let mut bytes = vec![0; usize::try_from(end - start).ok()?];
+            self.file.read_exact_at(&mut bytes, *start).ok()?;
+            Some((format!("memory {name} at {start:x}"), bytes))
+        };
+        self.regions.iter().filter_map(piece).collect()
+    }
+
     /// How many bytes can be looked through.
     pub(crate) fn bytes(&self) -> u64 {
         self.regions.iter().map(|(start, end, _)| end - start).sum()

@@ -7,6 +7,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod asker;
+pub(crate) mod attack;
 pub(crate) mod brute;
 pub(crate) mod canaries;
 pub(crate) mod clickhouse;
