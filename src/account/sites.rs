@@ -19,6 +19,13 @@ use crate::store::Store;
 /// How often `refresh` is to be called: a new or revoked key or site is known within 10 s.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(5);
 
+/// The sites and keys that a server of this data directory loaded last, from its cache; nothing
+/// when there is none.
+#[must_use]
+pub fn last_known(data_dir: &Path) -> Option<Snapshot> {
+    Cache::new(data_dir).read().map(|(sites, keys)| Snapshot::new(&sites, &keys, None))
+}
+
 /// The directory of sites and keys.
 pub struct Sites {
     shelf: Shelf,

@@ -5,6 +5,7 @@
 
 pub mod fatal;
 pub mod panic_hook;
+pub mod policy;
 pub mod lock;
 pub mod geo_file;
 pub mod lookups;

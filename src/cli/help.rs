@@ -7,6 +7,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("serve", "collect events and serve reports and dashboard (serve --help lists all settings)"),
     ("check", "print the settings in force as TOML"),
     ("doctor", "look for what is wrong and say how to mend it"),
+    (
+        "policy [DOMAIN]",
+        "print what is collected and why, for a site's privacy policy, and which promises are kept,\n        each with the tests that hold it",
+    ),
     ("migrate", "bring the database's tables up to date"),
     (
         "close [--through DATE]",

@@ -14,6 +14,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::app::fatal::{CONFIG, Fatal, USAGE};
+use crate::app::policy::Policy;
 use crate::app::{doctor, operator, serve};
 use crate::cli::args::{Own, Shape};
 use crate::config::{Config, environment, parse_arguments};
@@ -49,6 +50,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode, Fatal> {
         "serve" => serve_command(rest),
         "check" => check_command(rest),
         "doctor" => doctor_command(rest),
+        "policy" => policy_command(rest),
         "migrate" | "close" | "site" | "erase" | "account" | "key" => commands::one(command, rest),
         "admin" => commands::many(rest),
         "help" | "--help" | "-h" => print(&help::overview()),
@@ -92,6 +94,22 @@ fn doctor_command(arguments: &[String]) -> Result<ExitCode, Fatal> {
     let checks = operator::blocking(doctor::examine(load(&own.settings)?))??;
     print(&if own.has("json") { doctor::as_json(&checks) } else { doctor::as_lines(&checks) })?;
     Ok(if doctor::has_failed(&checks) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn policy_command(arguments: &[String]) -> Result<ExitCode, Fatal> {
+    const ONE: Shape = Shape { positional: &["DOMAIN"], valued: &[], switches: &["json"] };
+    const ALL: Shape = Shape { positional: &[], ..ONE };
+    // The domain may be left out.
+    let own = split(arguments, &ALL).or_else(|_| split(arguments, &ONE))?;
+    if own.help {
+        return print(&help::overview());
+    }
+    let domain = own.positional.first().map(String::as_str);
+    let policy = Policy::of(&load(&own.settings)?, domain)?;
+    if own.has("json") {
+        return print(&serde_json::to_string_pretty(&policy).map_err(anyhow::Error::from)?);
+    }
+    print(&policy.to_text())
 }
 
 fn split(arguments: &[String], shape: &Shape) -> Result<Own, Fatal> {

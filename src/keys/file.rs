@@ -1,7 +1,8 @@
 //! The files of a key directory: one a key, plus the generation that counts clock set-backs.
 //!
-//! A key file is `<site>-<YYYY-MM-DD>.key`, mode 0600, 44 bytes: the key (32), the end of its day
-//! (u32 LE, seconds since 1970), when it was made (u32 LE), CRC-32C of all that (u32 LE). Every
+//! A key file is `<site>-<YYYY-MM-DD>.key`, mode 0600, 48 bytes: the key (32), the end of its day
+//! (u32 LE, seconds since 1970), when it was made (u32 LE), the machine's uptime then (u32 LE,
+//! seconds), CRC-32C of all that (u32 LE). Every
 //! access happens under the `flock` of the directory, so the processes of one host agree; a file
 //! that is short or fails its checksum is as good as none. Files are overwritten before they are
 //! unlinked.
@@ -14,16 +15,19 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::keys::CLOCK_SLACK;
 use crate::keys::directory::KeyDirectory;
 use crate::keys::memory::{DayKey, KEY_BYTES, Vault};
 use crate::model::{Day, SiteId};
 
 /// Bytes of a key file.
-const FILE_BYTES: usize = KEY_BYTES + 12;
+const FILE_BYTES: usize = KEY_BYTES + 16;
 /// Mode of a key file.
 const FILE_MODE: u32 = 0o600;
 /// Tries for the lock, a millisecond apart: a stopped neighbour must not stop us.
 const LOCK_TRIES: u32 = 100;
+/// How old a key may become by the machine's uptime, in seconds: the longest day has 25 hours.
+const AGE_MAX: u32 = 26 * 3600;
 /// Name of the file that counts how often the clock went back.
 const GENERATION: &str = "generation";
 
@@ -39,6 +43,8 @@ pub(super) struct Life {
     pub(super) day_end: u32,
     /// When the key was made.
     pub(super) made: u32,
+    /// The machine's uptime when the key was made, in seconds.
+    pub(super) made_up: u32,
 }
 
 /// Name of the file of a site's day.
@@ -147,23 +153,38 @@ impl Locked<'_> {
 }
 
 impl Life {
+    /// Whether its day is over at `now`, or it is too old at the uptime `up`.
+    pub(super) fn is_over(self, now: u32, up: u32) -> bool {
+        now >= self.day_end || up.checked_sub(self.made_up).is_none_or(|age| age >= AGE_MAX)
+    }
+
+    /// Whether the key may be used: it is not over, and was not made in the future.
+    pub(super) fn is_usable(self, now: u32, up: u32) -> bool {
+        !self.is_over(now, up) && self.made <= now.saturating_add(CLOCK_SLACK)
+    }
+
     fn encode(self, key: &DayKey) -> [u8; FILE_BYTES - KEY_BYTES] {
         let [a, b, c, d] = self.day_end.to_le_bytes();
         let [e, f, g, h] = self.made.to_le_bytes();
-        let [i, j, k, l] = self.checksum(key).to_le_bytes();
-        [a, b, c, d, e, f, g, h, i, j, k, l]
+        let [i, j, k, l] = self.made_up.to_le_bytes();
+        let [m, n, o, p] = self.checksum(key).to_le_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
     }
 
     fn parse(key: &DayKey, rest: [u8; FILE_BYTES - KEY_BYTES]) -> Option<Self> {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = rest;
-        let day_end = u32::from_le_bytes([a, b, c, d]);
-        let life = Self { day_end, made: u32::from_le_bytes([e, f, g, h]) };
-        (life.checksum(key) == u32::from_le_bytes([i, j, k, l])).then_some(life)
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = rest;
+        let life = Self {
+            day_end: u32::from_le_bytes([a, b, c, d]),
+            made: u32::from_le_bytes([e, f, g, h]),
+            made_up: u32::from_le_bytes([i, j, k, l]),
+        };
+        (life.checksum(key) == u32::from_le_bytes([m, n, o, p])).then_some(life)
     }
 
     fn checksum(self, key: &DayKey) -> u32 {
         let sum = crc32c::crc32c(&key[..]);
         let sum = crc32c::crc32c_append(sum, &self.day_end.to_le_bytes());
-        crc32c::crc32c_append(sum, &self.made.to_le_bytes())
+        let sum = crc32c::crc32c_append(sum, &self.made.to_le_bytes());
+        crc32c::crc32c_append(sum, &self.made_up.to_le_bytes())
     }
 }

@@ -5,7 +5,8 @@
 //! RAM-backed directory that the processes of one host share. It is never derived from anything,
 //! and at most one key of a site lives. Where it is in doubt which key holds (an older day than
 //! the living key's, a lock that is not to be had, memory that cannot be locked) there is none,
-//! and the event is counted without a token. A clock that went back gets fresh keys.
+//! and the event is counted without a token. A clock that went back gets fresh keys, and one that
+//! stands still ends no day: then the machine's own uptime ends the key.
 //!
 //! Said openly: root, snapshots of a virtual machine and hibernation can see a living key, and
 //! after a stop the file stays until the next start or reboot.
@@ -14,6 +15,7 @@ mod directory;
 mod file;
 mod memory;
 mod swap;
+mod uptime;
 
 #[cfg(test)]
 mod tests;
@@ -99,11 +101,13 @@ pub struct Keys {
     /// Held while keys are made, deleted or swept.
     making: Mutex<Making>,
     warned: AtomicU32,
+    /// The machine's uptime in seconds.
+    uptime: fn() -> u32,
 }
 
 struct Living {
     day: Day,
-    day_end: u32,
+    life: Life,
     key: Arc<DayKey>,
 }
 
@@ -120,7 +124,7 @@ impl Keys {
     /// When the explicit directory does not fit, or when memory can neither be locked nor be
     /// trusted to stay off a disk.
     pub fn open(config: KeysConfig, now: u32) -> Result<Self, KeysError> {
-        Self::open_with(&config, now, swap_active())
+        Self::open_with(&config, now, swap_active(), uptime::uptime)
     }
 
     /// The key of `site` on the day of `moment`, made when there is none; `now` and `moment` are
@@ -159,7 +163,7 @@ impl Keys {
         }
         self.follow(&mut making, &locked);
         if full {
-            delete_unusable(&locked, &self.vault, now);
+            delete_unusable(&locked, &self.vault, now, (self.uptime)());
             making.last_full_sweep = now;
         }
     }
@@ -176,7 +180,12 @@ impl Keys {
         self.vault.is_locked()
     }
 
-    fn open_with(config: &KeysConfig, now: u32, swap: bool) -> Result<Self, KeysError> {
+    fn open_with(
+        config: &KeysConfig,
+        now: u32,
+        swap: bool,
+        uptime: fn() -> u32,
+    ) -> Result<Self, KeysError> {
         let choice = directory::choose(config, swap)
             .map_err(|(path, fault)| KeysError::Directory { path, fault })?;
         let vault = Vault::new(swap && !config.allow_swap);
@@ -191,7 +200,7 @@ impl Keys {
         };
         let mut generation = 0;
         if let Some(locked) = directory.as_ref().and_then(KeyDirectory::lock) {
-            delete_unusable(&locked, &vault, now);
+            delete_unusable(&locked, &vault, now, uptime());
             generation = locked.generation();
         }
         Ok(Self {
@@ -202,6 +211,7 @@ impl Keys {
             highest: AtomicU32::new(now),
             making: Mutex::new(Making { generation, last_full_sweep: now }),
             warned: AtomicU32::new(0),
+            uptime,
         })
     }
 
@@ -218,7 +228,9 @@ impl Keys {
         let living = self.living.read().unwrap_or_else(PoisonError::into_inner);
         match living.get(&site) {
             Some(entry) if entry.day > moment.day => Look::InDoubt,
-            Some(entry) if entry.day == moment.day && now < entry.day_end => {
+            Some(entry)
+                if entry.day == moment.day && entry.life.is_usable(now, (self.uptime)()) =>
+            {
                 Look::Living(Arc::clone(&entry.key))
             }
             _ => Look::Missing,
@@ -247,10 +259,10 @@ impl Keys {
         }
         let found = match &locked {
             Some(locked) => self.read_or_make(locked, site, moment, now)?,
-            None => (self.fresh(now)?, moment.day_end),
+            None => self.fresh(moment, now)?,
         };
         let key = Arc::new(found.0);
-        let entry = Living { day: moment.day, day_end: found.1, key: Arc::clone(&key) };
+        let entry = Living { day: moment.day, life: found.1, key: Arc::clone(&key) };
         let mut living = self.living.write().unwrap_or_else(PoisonError::into_inner);
         let before = living.insert(site, entry);
         drop(living);
@@ -268,12 +280,13 @@ impl Keys {
         site: SiteId,
         moment: &LocalMoment,
         now: u32,
-    ) -> Option<(DayKey, u32)> {
+    ) -> Option<(DayKey, Life)> {
         let name = file::name(site, moment.day);
-        if let Some((key, life)) = locked.read(&name, &self.vault)
-            && life.is_usable(now)
+        if let Some((key, mut life)) = locked.read(&name, &self.vault)
+            && life.is_usable(now, (self.uptime)())
         {
-            return Some((key, life.day_end.min(moment.day_end)));
+            life.day_end = life.day_end.min(moment.day_end);
+            return Some((key, life));
         }
         let next = file::name(site, Day(moment.day.0.saturating_add(1)));
         if now.saturating_add(MIDNIGHT_SLACK) >= moment.day_end && locked.exists(&next) {
@@ -281,28 +294,28 @@ impl Keys {
         }
         locked.delete(&name);
         locked.delete(&file::name(site, Day(moment.day.0.saturating_sub(1))));
-        let key = self.fresh(now)?;
-        let life = Life { day_end: moment.day_end, made: now };
+        let (key, life) = self.fresh(moment, now)?;
         if let Err(error) = locked.create(&name, &key, life) {
             tracing::debug!(%error, "A key file was not written.");
             self.warn(now, "Key files cannot be written: keys of this day end with the process.");
         }
-        Some((key, moment.day_end))
+        Some((key, life))
     }
 
-    fn fresh(&self, now: u32) -> Option<DayKey> {
+    fn fresh(&self, moment: &LocalMoment, now: u32) -> Option<(DayKey, Life)> {
         let key = self.vault.key(|bytes| getrandom::fill(bytes).is_ok());
         if key.is_none() {
             self.warn(now, "No locked memory or randomness for a key: events carry no token.");
         }
-        key
+        Some((key?, Life { day_end: moment.day_end, made: now, made_up: (self.uptime)() }))
     }
 
     /// Takes entries whose day is over out of memory; the names of their files.
     fn take_over(&self, now: u32) -> Vec<String> {
         let mut living = self.living.write().unwrap_or_else(PoisonError::into_inner);
+        let up = (self.uptime)();
         living
-            .extract_if(|_, entry| entry.day_end <= now)
+            .extract_if(|_, entry| entry.life.is_over(now, up))
             .map(|(site, entry)| file::name(site, entry.day))
             .collect()
     }
@@ -327,11 +340,13 @@ impl Keys {
             let locked = directory.lock()?;
             let generation = locked.generation();
             if generation == making.generation {
-                making.generation = generation.wrapping_add(1);
                 for name in locked.names() {
                     locked.delete(&name);
                 }
-                locked.set_generation(making.generation).ok()?;
+                // Neighbours that cannot be told keep their keys: then there is none here.
+                let next = generation.wrapping_add(1);
+                locked.set_generation(next).ok()?;
+                making.generation = next;
             } else {
                 making.generation = generation;
             }
@@ -363,17 +378,10 @@ enum Look {
     Missing,
 }
 
-impl Life {
-    /// Whether the key may be used at `now`: its day runs, and it was not made in the future.
-    fn is_usable(self, now: u32) -> bool {
-        now < self.day_end && self.made <= now.saturating_add(CLOCK_SLACK)
-    }
-}
-
 /// Deletes key files whose day is over, that cannot be read, or that come from the future.
-fn delete_unusable(locked: &Locked<'_>, vault: &Vault, now: u32) {
+fn delete_unusable(locked: &Locked<'_>, vault: &Vault, now: u32, up: u32) {
     for name in locked.names() {
-        if !locked.read(&name, vault).is_some_and(|(_, life)| life.is_usable(now)) {
+        if !locked.read(&name, vault).is_some_and(|(_, life)| life.is_usable(now, up)) {
             locked.delete(&name);
         }
     }

@@ -1,5 +1,6 @@
 //! Day keys over their whole life, on a real RAM-backed directory.
 
+use std::cell::Cell;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -14,6 +15,15 @@ const NOON: u32 = 1_795_262_400;
 const DAY: u32 = 86_400;
 const SITE: SiteId = SiteId(7);
 const FILE: &str = "7-2026-11-21.key";
+
+thread_local! {
+    /// The uptime that a test's thread sees, in seconds.
+    static UPTIME: Cell<u32> = const { Cell::new(1_000) };
+}
+
+fn uptime() -> u32 {
+    UPTIME.get()
+}
 
 fn shm() -> tempfile::TempDir {
     tempfile::Builder::new()
@@ -33,7 +43,7 @@ fn config(directory: Option<&Path>) -> KeysConfig {
 }
 
 fn open(directory: &Path, now: u32) -> Keys {
-    Keys::open_with(&config(Some(directory)), now, false).unwrap()
+    Keys::open_with(&config(Some(directory)), now, false, uptime).unwrap()
 }
 
 /// Keys without a directory, as when swap is active.
@@ -41,7 +51,7 @@ fn memory_only(now: u32) -> Keys {
     let mut config = config(Some(Path::new("/dev/shm")));
     config.explicit = None;
     config.allow_swap = false;
-    Keys::open_with(&config, now, true).unwrap()
+    Keys::open_with(&config, now, true, uptime).unwrap()
 }
 
 fn utc(at: u32) -> LocalMoment {
@@ -126,7 +136,7 @@ fn a_start_deletes_keys_whose_day_is_over_and_what_cannot_be_read() {
     let room = shm();
     assert!(key_at(&open(room.path(), NOON), NOON).is_some());
     std::fs::write(room.path().join("9-2026-11-22.key"), b"short").unwrap();
-    std::fs::write(room.path().join("10-2026-11-22.key"), [1; 44]).unwrap();
+    std::fs::write(room.path().join("10-2026-11-22.key"), [1; 48]).unwrap();
     let keys = open(room.path(), NOON + DAY);
     assert!(files(room.path()).is_empty());
     drop(keys);
@@ -258,4 +268,44 @@ fn debug_shows_no_key() {
     let text = format!("{keys:?} {key:?}");
     assert!(text.contains("DayKey(***)"));
     assert!(!text.contains(&format!("{:?}", key[0..2].to_vec())), "{text}");
+}
+
+#[test]
+fn a_clock_that_stands_still_does_not_keep_a_key_alive() {
+    let room = shm();
+    let (one, only) = (open(room.path(), NOON), memory_only(NOON));
+    let key = key_at(&one, NOON).unwrap();
+    let other = key_at(&only, NOON);
+    UPTIME.set(UPTIME.get() + 25 * 3600);
+    assert_eq!(key_at(&one, NOON), Some(key), "the longest day has 25 hours");
+    UPTIME.set(UPTIME.get() + 3600);
+    let neighbour = open(room.path(), NOON);
+    assert!(files(room.path()).is_empty(), "a start takes an old key for living");
+    drop(neighbour);
+    one.sweep(NOON);
+    assert!(one.living.read().unwrap().is_empty(), "a sweep leaves an old key");
+    let fresh = key_at(&one, NOON);
+    assert!(fresh.is_some() && fresh != Some(key));
+    assert_ne!(key_at(&only, NOON), other);
+}
+
+#[test]
+fn a_key_that_is_older_than_the_machine_runs_is_not_used() {
+    let room = shm();
+    let key = key_at(&open(room.path(), NOON), NOON);
+    UPTIME.set(UPTIME.get() - 500);
+    let keys = open(room.path(), NOON + 60);
+    assert!(files(room.path()).is_empty());
+    assert_ne!(key_at(&keys, NOON + 60), key);
+}
+
+#[test]
+fn a_generation_that_cannot_be_written_means_no_key() {
+    let room = shm();
+    let keys = open(room.path(), NOON);
+    assert!(key_at(&keys, NOON).is_some());
+    std::fs::create_dir(room.path().join("generation")).unwrap();
+    assert!(key_at(&keys, NOON - 60).is_none(), "neighbours cannot be told");
+    assert!(key_at(&keys, NOON - 59).is_none());
+    assert!(!files(room.path()).contains(&FILE.to_owned()), "the old key is still there");
 }

@@ -24,5 +24,5 @@ pub mod setup;
 pub mod assets;
 pub mod first_party;
 pub mod demo;
-mod norms;
+pub mod norms;
 pub mod ops;

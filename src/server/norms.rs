@@ -26,12 +26,18 @@ const KEPT: &str = "public, max-age=86400";
 /// When the answer about GPC last changed its meaning.
 const GPC_SINCE: &str = "2026-11-22";
 
+/// The content of `/.well-known/gpc.json`: that Global Privacy Control is abided by, and since when.
+#[must_use]
+pub fn gpc_support() -> String {
+    json!({"gpc": true, "lastUpdate": GPC_SINCE}).to_string()
+}
+
 /// Answers below [`WELL_KNOWN`]; `path` is what follows it.
 #[must_use]
 pub(super) fn well_known(state: &State, path: &str) -> Answer {
     match path {
-        "gpc.json" => kept("application/json", json!({"gpc": true, "lastUpdate": GPC_SINCE})),
-        "dnt" | "dnt/" => kept(STATUS_TYPE, json!({"tracking": NOT_TRACKING})),
+        "gpc.json" => kept("application/json", gpc_support()),
+        "dnt" | "dnt/" => kept(STATUS_TYPE, json!({"tracking": NOT_TRACKING}).to_string()),
         _ => match path.strip_prefix("dnt/") {
             Some(site) => status_of(state, site),
             None => unknown(),
@@ -65,14 +71,15 @@ fn status_of(state: &State, name: &str) -> Answer {
     match directory.by_domain(&domain) {
         Some(site) => {
             let controller = format!("https://{}/", site.domain);
-            kept(STATUS_TYPE, json!({"tracking": NOT_TRACKING, "controller": [controller]}))
+            let status = json!({"tracking": NOT_TRACKING, "controller": [controller]});
+            kept(STATUS_TYPE, status.to_string())
         }
         None => unknown(),
     }
 }
 
-fn kept(content_type: &'static str, body: serde_json::Value) -> Answer {
-    let mut answer = answer::with_body(StatusCode::OK, content_type, Bytes::from(body.to_string()));
+fn kept(content_type: &'static str, body: String) -> Answer {
+    let mut answer = answer::with_body(StatusCode::OK, content_type, Bytes::from(body));
     let headers = answer.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(KEPT));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
