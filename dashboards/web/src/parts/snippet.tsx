@@ -66,7 +66,7 @@ export function optOutTagFor(publicUrl: string): string {
 
 /** The tag's stand-in where scripts do not run. */
 export function pixelFor(domain: string, publicUrl: string): string {
-  return `<noscript><img src="${publicUrl}/pixel.gif?site=${domain}" alt="" width="1" height="1"></noscript>`;
+  return `<noscript><img src="${publicUrl}/pixel.gif?site=${domain}" referrerpolicy="no-referrer-when-downgrade" alt="" width="1" height="1"></noscript>`;
 }
 
 /** For letters: counts an opening, knows no visitor. */
