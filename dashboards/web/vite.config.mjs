@@ -6,7 +6,8 @@ import preact from "@preact/preset-vite";
 import { defineConfig } from "vite";
 
 /** Fetched when they are opened; everything else is one file, which packs better than several. */
-const LATER = /\/src\/(pages\/(install|new-site|setup)|parts\/(details|filter-editor|filter-values|rail|site-form|waiting))\.tsx$/;
+const LATER =
+  /\/src\/(pages\/(filtered|install|new-site|settings|setup|vitals)\.tsx|parts\/(details|filter-editor|filter-values|rail|site-form|waiting|by-day|settings\/[a-z-]+|script-errors|vital-[a-z]+)\.tsx|state\/(countries|refusals|rules|site|vitals)\.ts|styles\/(settings|measured)\.css)$/;
 
 export default defineConfig({
   root: import.meta.dirname ?? new URL(".", import.meta.url).pathname,
@@ -19,7 +20,8 @@ export default defineConfig({
     target: ["es2022", "chrome123", "firefox121", "safari17.5"],
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
-    cssCodeSplit: false,
+    // what only later pages look like comes with them
+    cssCodeSplit: true,
     reportCompressedSize: false,
     rolldownOptions: {
       output: { codeSplitting: { groups: [{ name: "index", test: (id) => !LATER.test(id) }] } },

@@ -9,9 +9,12 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::account::sites::REFRESH_EVERY;
 use crate::app::fatal::{FAILED, Fatal};
-use crate::model::now;
+use crate::model::{Day, now};
 use crate::server::panic::CatchPanic;
 use crate::server::state::{Role, State};
+
+/// Seconds of a day in UTC.
+const DAY_SECONDS: u32 = 86_400;
 
 /// How often the directory of sites and keys is read again; a new one is known within this time.
 const SETTINGS_EVERY: Duration = REFRESH_EVERY;
@@ -35,6 +38,9 @@ pub fn start(tasks: &mut JoinSet<()>, state: &Arc<State>) {
     every(tasks, SWEEP_EVERY, state, |state| async move { state.keys.sweep(now()) });
     every(tasks, MINUTE, state, |state| async move {
         state.outcomes.flush(&state.spool).await;
+        // Yesterday in UTC is still today somewhere.
+        let today = u16::try_from(now() / DAY_SECONDS).unwrap_or(u16::MAX);
+        state.caps.forget_before(Day(today.saturating_sub(1)));
     });
     every(tasks, MINUTE, state, |state| async move {
         if state.settings.role != Role::All {

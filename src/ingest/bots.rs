@@ -70,7 +70,7 @@ struct Crawler {
 }
 
 /// What a known crawler is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
     /// Gathers text that models are trained with.

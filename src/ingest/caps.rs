@@ -12,7 +12,8 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::ingest::reduce::{Reduced, Row};
+use crate::ingest::reduce::{EVENTS_WITH_PATH, Reduced, Row};
+use crate::ingest::{ENGAGEMENT, PAGEVIEW};
 use crate::model::{Day, KeptBack, SiteId};
 
 /// What stands in the place of values beyond a cap.
@@ -113,12 +114,17 @@ impl Caps {
             Row::Event(event) => {
                 let mut at = sites.on(event.site, event.day);
                 let kept_back = &mut reduced.kept_back;
+                if !is_own_name(&event.name) {
+                    self.cap(&mut at, Capped::EventName, &mut event.name, kept_back);
+                }
+                // Names of our table are few: a flood of others must not hide them.
+                if event.source == event.referrer || event.source == event.utm_source {
+                    self.cap(&mut at, Capped::Source, &mut event.source, kept_back);
+                }
                 for (dimension, value) in [
                     (Capped::Page, &mut event.path),
                     (Capped::Hostname, &mut event.hostname),
-                    (Capped::EventName, &mut event.name),
                     (Capped::Referrer, &mut event.referrer),
-                    (Capped::Source, &mut event.source),
                     (Capped::UtmSource, &mut event.utm_source),
                     (Capped::UtmMedium, &mut event.utm_medium),
                     (Capped::UtmCampaign, &mut event.utm_campaign),
@@ -159,6 +165,13 @@ impl Caps {
         }
     }
 
+    /// Drops what is known of days before `day`; to be called now and then.
+    pub fn forget_before(&self, day: Day) {
+        let mut sites = self.lock();
+        sites.days.retain(|_, site| site.day >= day);
+        sites.values = sites.days.values().map(|site| site.seen.len()).sum();
+    }
+
     fn cap(
         &self,
         at: &mut At<'_>,
@@ -175,6 +188,11 @@ impl Caps {
     fn lock(&self) -> MutexGuard<'_, Sites> {
         self.sites.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an event has a name of the script's: a flood of other names must not hide it.
+fn is_own_name(name: &str) -> bool {
+    name == PAGEVIEW || name == ENGAGEMENT || EVENTS_WITH_PATH.contains(&name)
 }
 
 /// A site's day among all sites.
@@ -296,6 +314,10 @@ mod tests {
             }
         }
         assert_eq!(caps.lock().values, 11 + 2);
+        after(&caps, error(1, 9, "/", "e"));
+        caps.forget_before(Day(9));
+        let sites = caps.lock();
+        assert_eq!((sites.values, sites.days.len()), (2, 1));
     }
 
     #[test]

@@ -195,6 +195,16 @@ pub(crate) mod tests {
     /// One database of one record for every address: a tree of one node whose both sides point at
     /// the record.
     fn database(kind: &str, ip_version: u16, record: &[u8]) -> Reader<Vec<u8>> {
+        Reader::from_source(bytes_of(kind, ip_version, record)).unwrap()
+    }
+
+    /// A whole database of flat records, as a file.
+    pub(crate) fn database_bytes() -> Vec<u8> {
+        let fields = [("city", "Linz"), ("country_code", "AT"), ("state1", "Upper Austria")];
+        bytes_of("city ipv4", 4, &map(&fields.map(|(name, value)| (name, string(value)))))
+    }
+
+    fn bytes_of(kind: &str, ip_version: u16, record: &[u8]) -> Vec<u8> {
         let mut file = Vec::new();
         for _ in 0..2 {
             file.extend_from_slice(&[0, 0, 1 + 16]);
@@ -214,7 +224,7 @@ pub(crate) mod tests {
             ("node_count", vec![0xc4, 0, 0, 0, 1]),
             ("record_size", number(24)),
         ]));
-        Reader::from_source(file).unwrap()
+        file
     }
 
     fn string(text: &str) -> Vec<u8> {

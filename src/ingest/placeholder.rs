@@ -114,7 +114,7 @@ fn owned<'a>(text: Cow<'a, str>, step: impl Fn(&str) -> Cow<'_, str>) -> Cow<'a,
 }
 
 fn has_digits(text: &str) -> bool {
-    text.bytes().filter(|byte| byte.is_ascii_hexdigit()).nth(DIGITS_MIN - 1).is_some()
+    text.bytes().filter(u8::is_ascii_hexdigit).nth(DIGITS_MIN - 1).is_some()
         && text.bytes().any(|byte| byte.is_ascii_digit() || byte == b':')
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use crate::ingest::source::{self, Kind};
 use crate::ingest::{bots, url};
@@ -21,6 +22,15 @@ pub(crate) fn people() -> Vec<String> {
         serde_json::from_str(&npm("user-agents/dist/user-agents.json")).unwrap();
     samples.iter().map(|sample| sample["userAgent"].as_str().unwrap().to_owned()).collect()
 }
+
+/// The same, read once.
+pub(crate) fn people_once() -> &'static [String] {
+    static PEOPLE: LazyLock<Vec<String>> = LazyLock::new(people);
+    &PEOPLE
+}
+
+/// At least so many are in the list.
+pub(crate) const PEOPLE_MIN: usize = 1_000;
 
 fn find(user_agent: &str) -> Option<&'static str> {
     bots::find(Some(user_agent.as_bytes()))

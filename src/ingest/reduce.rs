@@ -11,7 +11,7 @@ use crate::ingest::{Payload, Prepared, SiteRules, Target, admit, props};
 use crate::model::{Event, KeptBack, Outcome, Refusal, ScriptError, Vital};
 
 /// Events of the script that are about a place in the site: they get its path as a property.
-const EVENTS_WITH_PATH: [&str; 5] =
+pub(super) const EVENTS_WITH_PATH: [&str; 5] =
     ["404", "Cloaked Link: Click", "File Download", "Form: Submission", "Outbound Link: Click"];
 
 /// What is stored of one event at one site.

@@ -257,14 +257,7 @@ async fn judge(
         state.note_untrusted_proxy(peer);
     }
     drop((prepared, lookups));
-    if !records.is_empty()
-        && let Err(error) = state.spool.append(records).await
-    {
-        let refused = match error {
-            AppendError::Full => Outcome::SpoolFull,
-            AppendError::Unavailable => Outcome::Unavailable,
-            AppendError::TooLarge => Outcome::TooLarge,
-        };
+    if let Some(refused) = append(state, records).await {
         for outcome in outcomes.iter_mut().filter(|one| **one == Outcome::Accepted) {
             *outcome = refused;
         }
@@ -278,6 +271,18 @@ async fn judge(
     };
     let site = site.map(|site| site.domain.clone());
     Verdict { outcomes, invalid: None, ends_connection: false, site }
+}
+
+/// Puts records into the spool; the outcome when it does not take them.
+async fn append(state: &State, records: Vec<Record>) -> Option<Outcome> {
+    if records.is_empty() {
+        return None;
+    }
+    state.spool.append(records).await.err().map(|error| match error {
+        AppendError::Full => Outcome::SpoolFull,
+        AppendError::Unavailable => Outcome::Unavailable,
+        AppendError::TooLarge => Outcome::TooLarge,
+    })
 }
 
 /// The last steps for one site: token, row, caps.

@@ -5,9 +5,10 @@
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::model::{Day, day, now};
+use crate::ingest::bots;
+use crate::model::{Day, Outcome, day, now};
 use crate::report::counts::{self, VitalsBy};
 use crate::server::answer::{self, Answer};
 use crate::server::auth;
@@ -48,7 +49,7 @@ async fn look(
         .map_err(|busy| answer::error(StatusCode::TOO_MANY_REQUESTS, &busy.to_string()))?;
     let found = match what {
         "outcomes" => counts::outcomes(&site, days, &state.store).await,
-        "refusals" => counts::refusals(&site, days, &state.store).await,
+        "refusals" => counts::refusals(&site, days, &state.store).await.map(with_categories),
         "kept-back" => counts::kept_back(&site, days, &state.store).await,
         "vitals" => counts::vitals(&site, days, vitals_by(sent)?, k, &state.store).await,
         _ => counts::script_errors(&site, days, k, &state.store).await,
@@ -56,6 +57,20 @@ async fn look(
     found
         .map(|bytes| answer::json_bytes(StatusCode::OK, bytes))
         .map_err(|error| query::fail(&error))
+}
+
+/// Refusals with a `category` beside the crawlers that have a name: what they are for.
+fn with_categories(bytes: Vec<u8>) -> Vec<u8> {
+    let Ok(mut answered) = serde_json::from_slice::<Value>(&bytes) else { return bytes };
+    let rows = answered.get_mut("rows").and_then(Value::as_array_mut);
+    for row in rows.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let is_bot = row.get("outcome").is_some_and(|outcome| outcome == Outcome::Bot.name());
+        let reason = row.get("reason").and_then(Value::as_str).filter(|_| is_bot);
+        if let Some(category) = reason.and_then(bots::category) {
+            row.insert("category".to_owned(), json!(category));
+        }
+    }
+    answered.to_string().into_bytes()
 }
 
 fn value(sent: &str, name: &str) -> Option<String> {
@@ -88,4 +103,23 @@ fn vitals_by(sent: &str) -> Result<VitalsBy, Answer> {
             }),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_crawlers_with_a_name_have_a_category() {
+        let rows = json!({ "rows": [
+            { "outcome": "bot", "reason": "GPTBot", "events": 1 },
+            { "outcome": "bot", "reason": "headless", "events": 1 },
+            { "outcome": "excluded", "reason": "GPTBot", "events": 1 },
+        ]});
+        let bytes = with_categories(rows.to_string().into_bytes());
+        let answered: Value = serde_json::from_slice(&bytes).unwrap();
+        let category = |row: usize| answered["rows"][row].get("category");
+        assert_eq!(category(0), Some(&json!("ai_training")));
+        assert_eq!((category(1), category(2)), (None, None));
+    }
 }

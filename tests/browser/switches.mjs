@@ -40,6 +40,8 @@ const COUNTED = {
   "others' entries": `${kept("plausible_ignored", "true")}; ${kept("x-skipgc", "t")}; ${kept("theme", "dark")}`,
 };
 
+/** Browsers at once. */
+const AT_ONCE = 3;
 const HEAD = `<script defer data-domain="shop.example" src="/x/s.js"></script>
   <script defer data-domain="a.shop.example" src="/x/f.js"></script>
   <script defer data-domain="shop.example" src="/x/v.js"></script>`;
@@ -74,50 +76,63 @@ async function visit(one, address) {
   return answers;
 }
 
-await run(async (browser) => {
+/** One browser on a site of its own, for which it is known what arrives. */
+async function alone(browser, options, act) {
   const shop = await siteOf(() => ({ head: HEAD, body: BODY }), { "/x/": "/numbers/" });
-  const address = `http://a.shop.example:${shop.port}/page`;
+  const one = await person(browser, options);
   const events = () => shop.asked.filter(({ body }) => body).map(({ body }) => `${body.n} ${body.d}`);
-  const scripts = () => shop.asked.filter(({ path }) => /^\/x\/[sfv]\.js$/.test(path)).length;
+  await act(one, `http://a.shop.example:${shop.port}/page`, events, shop.asked);
+  await one.context.close();
+  shop.close();
+}
 
-  for (const [name, before] of Object.entries(SILENT)) {
-    shop.asked.length = 0;
-    const one = await person(browser, { automation: before != null, before: before ?? "" });
-    assert.deepEqual(await visit(one, address), ["nothing", "nothing"], `${name}: the callbacks`);
-    assert.ok(scripts() >= 3, `${name}: the scripts were not loaded`);
-    assert.deepEqual(events(), [], name);
-    await one.context.close();
-  }
+/** A few at once: most of the time is waiting. */
+async function each(list, act) {
+  const left = Object.entries(list);
+  const next = async () => {
+    for (let one; (one = left.shift()); ) await act(...one);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
+}
 
-  const all = [
-    "Outbound Link: Click a.shop.example",
-    "Signup a.shop.example",
-    "Signup shop.example",
-    "engagement a.shop.example",
-    "engagement shop.example",
-    "js_error shop.example",
-    "pageview a.shop.example",
-    "pageview shop.example",
-    "web_vitals shop.example",
-  ];
-  for (const [name, before] of Object.entries(COUNTED)) {
-    shop.asked.length = 0;
-    const one = await person(browser, { before });
-    assert.deepEqual(await visit(one, address), [202, 202], `${name}: the callbacks`);
-    await until(`${name}: every kind of event`, all, () => [...new Set(events())].sort());
-    await one.context.close();
-  }
+/** Every kind of event that the pages can send. */
+const ALL = [
+  "Outbound Link: Click a.shop.example",
+  "Signup a.shop.example",
+  "Signup shop.example",
+  "engagement a.shop.example",
+  "engagement shop.example",
+  "js_error shop.example",
+  "pageview a.shop.example",
+  "pageview shop.example",
+  "web_vitals shop.example",
+];
+
+await run(async (browser) => {
+  await each(SILENT, (name, before) =>
+    alone(browser, { automation: before != null, before: before ?? "" }, async (one, address, events, asked) => {
+      assert.deepEqual(await visit(one, address), ["nothing", "nothing"], `${name}: the callbacks`);
+      const scripts = asked.filter(({ path }) => /^\/x\/[sfv]\.js$/.test(path)).length;
+      assert.ok(scripts >= 3, `${name}: the scripts were not loaded`);
+      assert.deepEqual(events(), [], name);
+    }),
+  );
+  await each(COUNTED, (name, before) =>
+    alone(browser, { before }, async (one, address, events) => {
+      assert.deepEqual(await visit(one, address), [202, 202], `${name}: the callbacks`);
+      await until(`${name}: every kind of event`, ALL, () => [...new Set(events())].sort());
+    }),
+  );
 
   // it is decided afresh for every event
-  shop.asked.length = 0;
-  const other = await person(browser);
-  await other.page.goto(address);
-  const say = (name) => other.page.evaluate((name) => headcount(name), name);
-  await other.page.evaluate(() => (window["ga-disable-G-1"] = true));
-  await say("Hushed");
-  await other.page.evaluate(() => (window["ga-disable-G-1"] = false));
-  await say("Heard");
-  await until("only what came after", ["Heard", "Heard"], () => events().filter((one) => /^H/.test(one)).map((one) => one.split(" ")[0]));
-  await other.context.close();
-  shop.close();
+  await alone(browser, {}, async ({ page }, address, events) => {
+    await page.goto(address);
+    const say = (name) => page.evaluate((name) => headcount(name), name);
+    await page.evaluate(() => (window["ga-disable-G-1"] = true));
+    await say("Hushed");
+    await page.evaluate(() => (window["ga-disable-G-1"] = false));
+    await say("Heard");
+    const said = ["Heard a.shop.example", "Heard shop.example"];
+    await until("only what came after", said, () => events().filter((one) => /^H/.test(one)).sort());
+  });
 });

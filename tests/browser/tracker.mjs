@@ -278,6 +278,9 @@ await run(async (browser) => {
     }
     return difference(lines(expected), lines(found));
   }, 15_000);
+  // the pixel knows its visitor as the scripts do: one on each site, and not nobody
+  const visitors = await stored("SELECT uniqExact(visitor) AS visitors, min(visitor) > 0 AS known FROM open_events GROUP BY site");
+  assert.deepEqual(visitors.map(({ visitors, known }) => [Number(visitors), known]), [[1, 1], [1, 1]], "visitors");
   // one site each, where two tags name two sites
   const sites = await stored("SELECT count() AS rows FROM open_events WHERE path = '/tags' AND name = 'pageview' GROUP BY site");
   assert.equal(sites.length, 2);

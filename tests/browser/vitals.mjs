@@ -3,7 +3,7 @@
  * say about whom. The requests are looked at where they arrive.
  */
 import assert from "node:assert/strict";
-import { person, run, siteOf, sleep, until } from "./lib.mjs";
+import { person, run, siteOf, sleep, stored, until } from "./lib.mjs";
 
 /** How long the page's button keeps the browser busy (ms). */
 const BUSY = 160;
@@ -42,11 +42,14 @@ await run(async (browser) => {
     (path) => (path == "/break.js" ? { script: `(${breakAll})()` } : { head: heads[path] ?? vitals(), body: bodies[path] ?? SLOW }),
     { "/x/": "/numbers/" },
   );
+  const all = [];
   const sent = (name) => shop.asked.filter(({ body }) => body?.n == name).map(({ body }) => body);
   const open = async (path) => {
-    shop.asked.length = 0;
+    all.push(...shop.asked.splice(0));
     const one = await person(browser);
-    await one.page.goto(`${shop.origin}${path}`);
+    // a host on which both sites accept pages
+    const origin = path == "/two" ? shop.origin.replace("//", "//a.") : shop.origin;
+    await one.page.goto(origin + path);
     return one;
   };
 
@@ -130,4 +133,24 @@ await run(async (browser) => {
   assert.deepEqual(errors.map(({ t }) => t).sort(), wanted, "at most five, each once");
   await one.context.close();
   shop.close();
+
+  // what was told is what is stored: each number for itself, and no row among the events
+  all.push(...shop.asked);
+  const expected = [];
+  for (const { d, u, n, v, t } of all.flatMap(({ body }) => body ?? [])) {
+    const { pathname } = new URL(u);
+    for (const site of d.split(",")) {
+      if (n == "web_vitals") expected.push(...Object.keys(v).map((metric) => `${pathname} ${metric}`));
+      if (n == "js_error") expected.push(`${pathname} ${t}`);
+    }
+  }
+  await until("the stored numbers and errors", expected.sort(), async () => {
+    const rows = await stored(
+      `SELECT path, metric AS what, toUInt32(sum(events)) AS events FROM vitals GROUP BY path, metric
+       UNION ALL SELECT path, template, toUInt32(sum(events)) FROM script_errors GROUP BY path, template`,
+    );
+    return rows.flatMap(({ path, what, events }) => Array(events).fill(`${path} ${what}`)).sort();
+  }, 15_000);
+  const names = await stored("SELECT count() AS rows FROM open_events WHERE name IN ('web_vitals', 'js_error')");
+  assert.equal(Number(names[0].rows), 0);
 });

@@ -5,6 +5,8 @@
 use crate::browser::{run, start_with};
 use crate::support::program::Program;
 
+/// The properties that the pages of these tests send.
+const PROPERTIES: &str = "plan,the-place,step,kind,author,theme,a,when";
 /// The operator's own path in these tests.
 const OWN_PATH: &[&str] = &["--first-party-path", "/numbers"];
 
@@ -13,6 +15,8 @@ fn every_feature_of_the_scripts_becomes_the_rows_it_should() {
     let (program, setup) = start_with(OWN_PATH);
     for domain in ["shop.example", "a.shop.example"] {
         program.add_site(domain, "UTC");
+        let rules = ["site", "rules", domain, "--properties", PROPERTIES];
+        program.run(&rules).expect_ok("site rules");
     }
     run("tracker", &program, &setup);
     run("life", &program, &setup);
@@ -59,8 +63,8 @@ fn whoever_asks_not_to_be_counted_is_not_and_nothing_is_kept_in_a_browser() {
     for domain in ["shop.example", "a.shop.example"] {
         program.add_site(domain, "UTC");
     }
-    run("switches", &program, &setup);
     run("vitals", &program, &setup);
+    run("switches", &program, &setup);
     run("storage", &program, &setup);
     for outcome in ["opted_out", "unknown_site", "limited", "bot"] {
         assert_eq!(program.counted(outcome), 0, "{outcome}");

@@ -1,8 +1,9 @@
 /** Which page the address means, and who may see it. */
+import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { address, go } from "./state/address";
 import { announced } from "./state/announce";
-import type { Me } from "./state/api";
+import type { Me, Site } from "./state/api";
 import { loadMe, me, unreachable } from "./state/login";
 import { Empty } from "./parts/empty";
 import { Frame, siteHref } from "./parts/frame";
@@ -11,9 +12,12 @@ import { Login } from "./pages/login";
 import { Report } from "./pages/report";
 import { Sites } from "./pages/sites";
 
-// seen once for each site, if at all
+// seen now and then, or once for each site
+const Filtered = lazy(async () => (await import("./pages/filtered")).Filtered);
 const Install = lazy(async () => (await import("./pages/install")).Install);
 const NewSite = lazy(async () => (await import("./pages/new-site")).NewSite);
+const Settings = lazy(async () => (await import("./pages/settings")).Settings);
+const Vitals = lazy(async () => (await import("./pages/vitals")).Vitals);
 const Setup = lazy(async () => (await import("./pages/setup")).Setup);
 
 /** Sends the reader on, without a step for Back. */
@@ -43,11 +47,18 @@ function home(who: Me): string {
   return others.length === 0 ? siteHref(only.domain) : "/sites";
 }
 
+const SITE_PAGES: Record<string, ComponentType<{ me: Me; site: Site }>> = {
+  filtered: Filtered,
+  install: Install,
+  settings: Settings,
+  vitals: Vitals,
+};
+
 function SitePage({ who, domain, page }: { who: Me; domain: string; page: string | undefined }) {
   const site = who.sites.find((one) => one.domain === domain);
   if (!site) return <NotHere />;
-  if (page === "install") return <Install key={domain} me={who} site={site} />;
-  return page === undefined ? <Report key={domain} me={who} site={site} /> : <NotHere />;
+  const Shown = page === undefined ? Report : SITE_PAGES[page];
+  return Shown ? <Shown key={domain} me={who} site={site} /> : <NotHere />;
 }
 
 function Page() {

@@ -36,10 +36,13 @@ pub struct SiteRules {
     excluded_networks: Vec<IpNet>,
 }
 
+/// Rules as they were written, and ready for use.
+type Compiled = (Arc<Rules>, Arc<SiteRules>);
+
 /// The compiled rules of all sites.
 #[derive(Default)]
 pub struct Rulebook {
-    sites: ArcSwap<HashMap<SiteId, (Arc<Rules>, Arc<SiteRules>)>>,
+    sites: ArcSwap<HashMap<SiteId, Compiled>>,
 }
 
 impl Rulebook {

@@ -1,5 +1,6 @@
 //! The pipeline as a whole: what is counted, how, and what never comes out.
 
+mod fuzz;
 mod rules;
 
 use std::sync::{Arc, LazyLock};

@@ -133,3 +133,24 @@ fn the_operators_lists_refuse() {
         assert_eq!(run("203.0.113.9", false, CHROME, &body), expected, "{referrer}");
     }
 }
+
+#[test]
+fn a_flood_of_names_and_referrers_hides_neither_page_views_nor_known_sources() {
+    let caps = caps::Caps::default();
+    let sent = |name: &str, referrer: &str| {
+        let body = at_path("/")
+            .replace("pageview", name)
+            .replace('{', &format!(r#"{{"r":"https://{referrer}/","#));
+        let mut reduced = by_rules(&Rules::default(), "8.8.8.8", &body).unwrap();
+        caps.apply(&mut reduced);
+        event_of(reduced)
+    };
+    for n in 0..5_001 {
+        sent(&format!("n{n}"), &format!("h{n}.example"));
+    }
+    assert_eq!(sent("Signup", "new.example").name, caps::MORE);
+    let event = sent("pageview", "www.google.com");
+    assert_eq!((event.name.as_str(), event.source.as_str()), ("pageview", "Google"));
+    assert_eq!((event.referrer.as_str(), event.channel.as_str()), (caps::MORE, "Organic Search"));
+    assert_eq!(sent("Outbound Link: Click", "new.example").name, "Outbound Link: Click");
+}

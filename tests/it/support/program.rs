@@ -23,7 +23,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Properties that every site of the tests declares.
-const PROPERTIES: [&str; 22] = [
+pub(crate) const PROPERTIES: [&str; 22] = [
     "plan",
     "seats",
     "trial",

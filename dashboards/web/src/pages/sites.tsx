@@ -39,6 +39,11 @@ function SiteRow({ site }: { site: Site }) {
       <td class="n">
         <Now site={site.domain} bare />
       </td>
+      <td class="n wide-only">
+        <a class="over-row" href={siteHref(site.domain, "/settings")}>
+          Settings<span class="unseen"> of {site.domain}</span>
+        </a>
+      </td>
     </tr>
   );
 }
@@ -84,6 +89,9 @@ export function Sites({ me }: { me: Me }) {
                 </th>
                 <th scope="col" class="n">
                   Now
+                </th>
+                <th scope="col" class="n wide-only">
+                  <span class="unseen">More</span>
                 </th>
               </tr>
             </thead>

@@ -2,11 +2,13 @@
  * One line of trust under the chart: how many events were counted, how many were not, and why. The
  * reasons never include visitors who asked not to be counted: of those no number is kept.
  */
+import { address } from "../state/address";
 import { call, type Answer, type Outcomes } from "../state/api";
 import { beat, useLoad } from "../state/load";
 import { count } from "../state/metrics";
 import { noComparison } from "../state/compare";
 import type { View } from "../state/view";
+import { daysOf, siteHref } from "./frame";
 import { Popover } from "./popover";
 import { total } from "./tiles";
 
@@ -94,7 +96,14 @@ export function Counted({ view, totals }: { view: View; totals: Answer | null })
               </>
             }
           >
-            {() => <Ledger outcomes={outcomes} />}
+            {() => (
+              <>
+                <Ledger outcomes={outcomes} />
+                <p>
+                  <a href={siteHref(site.domain, "/filtered" + daysOf(address.value.searchParams))}>By reason and day</a>
+                </p>
+              </>
+            )}
           </Popover>
           {filtered && " in the whole site"}: {reasonText(outcomes)}
         </span>

@@ -12,7 +12,7 @@ interface FieldProps {
   children: (ids: { id: string; describedBy: string | undefined; invalid: true | undefined }) => ComponentChildren;
 }
 
-function Field({ label, hint, wrong, children }: FieldProps) {
+export function Field({ label, hint, wrong, children }: FieldProps) {
   const id = useId();
   const describedBy = [hint && `${id}-hint`, wrong && `${id}-wrong`].filter(Boolean).join(" ") || undefined;
   return (

@@ -4,6 +4,7 @@
  */
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { address } from "../state/address";
 import { me, logOut } from "../state/login";
 import { setTheme, theme, type Theme } from "../state/theme";
 import type { Me, Site } from "../state/api";
@@ -38,6 +39,25 @@ export function ThemeSwitch() {
 
 export function siteHref(domain: string, page = ""): string {
   return `/sites/${encodeURIComponent(domain)}${page}`;
+}
+
+/** The pages of a site, in the order of the header; those that show days keep the ones chosen. */
+const SITE_PAGES = [
+  { id: "report", label: "Report", path: "", days: true },
+  { id: "vitals", label: "Performance", path: "/vitals", days: true },
+  { id: "filtered", label: "Not counted", path: "/filtered", days: true },
+  { id: "settings", label: "Settings", path: "/settings", days: false },
+  { id: "install", label: "Install", path: "/install", days: false },
+] as const;
+
+/** What of the address chooses the days. */
+export function daysOf(search: URLSearchParams): string {
+  const kept = new URLSearchParams();
+  for (const name of ["period", "from", "to"]) {
+    const value = search.get(name);
+    if (value) kept.set(name, value);
+  }
+  return kept.size > 0 ? `?${kept}` : "";
 }
 
 function Switcher({ site, sites }: { site: Site; sites: Site[] }) {
@@ -130,7 +150,7 @@ interface FrameProps {
   title: string;
   site?: Site;
   /** the page of the site that is shown */
-  at?: "report" | "install";
+  at?: (typeof SITE_PAGES)[number]["id"];
   toolbar?: ComponentChildren;
   narrow?: boolean;
   foot?: ComponentChildren;
@@ -156,12 +176,15 @@ export function Frame({ title, site, at, toolbar, narrow, foot, children }: Fram
           {site && who && <Switcher site={site} sites={who.sites} />}
           {site && (
             <nav aria-label="Site pages">
-              <a href={siteHref(site.domain)} aria-current={at === "report" ? "page" : undefined}>
-                Report
-              </a>
-              <a href={siteHref(site.domain, "/install")} aria-current={at === "install" ? "page" : undefined}>
-                Install
-              </a>
+              {SITE_PAGES.map(({ id, label, path, days }) => (
+                <a
+                  key={id}
+                  href={siteHref(site.domain, path + (days ? daysOf(address.value.searchParams) : ""))}
+                  aria-current={at === id ? "page" : undefined}
+                >
+                  {label}
+                </a>
+              ))}
             </nav>
           )}
           <div class="end">

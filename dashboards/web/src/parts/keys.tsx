@@ -19,6 +19,9 @@ function open(id: string): void {
   document.getElementById(id)?.showPopover();
 }
 
+/** What only the report knows: comparison and filters. */
+const OF_THE_REPORT = ["x", "/", "escape"];
+
 /** Does what a key says; true when it meant something. */
 function act(key: string, view: View, help: () => void): boolean {
   const period = BY_KEY.get(key);
@@ -39,7 +42,8 @@ function act(key: string, view: View, help: () => void): boolean {
   return true;
 }
 
-export function Keys({ view }: { view: View }) {
+/** `daysOnly`: a page that is chosen by its days alone. */
+export function Keys({ view, daysOnly = false }: { view: View; daysOnly?: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const seen = useRef(view);
   seen.current = view;
@@ -49,6 +53,7 @@ export function Keys({ view }: { view: View }) {
       if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
       // what is open has the keys to itself; Esc closes it
       if (document.querySelector("dialog[open], [popover]:popover-open")) return;
+      if (daysOnly && OF_THE_REPORT.includes(event.key.toLowerCase())) return;
       if (act(event.key.toLowerCase(), seen.current, () => dialog.current?.showModal())) event.preventDefault();
     };
     addEventListener("keydown", onKey);
@@ -58,12 +63,10 @@ export function Keys({ view }: { view: View }) {
   const more: [string, string][] = [
     ["Custom range", "C"],
     ["Earlier, later", "← →"],
-    ["Compare", "X"],
-    ["Add a filter", "/"],
     ["Other site", "S"],
-    ["Clear filters", "Esc"],
     ["This help", "?"],
   ];
+  if (!daysOnly) more.push(["Compare", "X"], ["Add a filter", "/"], ["Clear filters", "Esc"]);
   const all = [...PERIODS.flat().map((period): [string, string] => [period.label, period.key]), ...more];
   return (
     <dialog ref={dialog} class="dialog" aria-label="Keys" onClick={(event) => event.target === dialog.current && dialog.current?.close()}>

@@ -110,7 +110,7 @@ function SubChoice({ view, tab }: { view: View; tab: ListTab }) {
   if (tab.id !== "campaigns") return null;
   return (
     <div class="sub-choice">
-      <Choice label="UTM parameter" name="mark" options={MARKS} on={view.mark} choose={(mark) => change(address.value, { mark })} />
+      <Choice label="Mark of a campaign" name="mark" options={MARKS} on={view.mark} choose={(mark) => change(address.value, { mark })} />
     </div>
   );
 }

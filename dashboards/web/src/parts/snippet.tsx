@@ -49,13 +49,24 @@ export function Snippet({ code, label, mark }: { code: string; label: string; ma
 }
 
 /** The tag of a site. */
-export function tagFor(domain: string, publicUrl: string, local: boolean): string {
-  return `<script defer data-domain="${domain}"${local ? " data-local" : ""} src="${publicUrl}/js/script.js"></script>`;
+export function tagFor(domain: string, publicUrl: string, local: boolean, file = "script.js"): string {
+  return `<script defer data-domain="${domain}"${local ? " data-local" : ""} src="${publicUrl}/js/${file}"></script>`;
+}
+
+/** The second tag, for performance and errors of scripts. */
+export function vitalsTagFor(domain: string, publicUrl: string, local: boolean): string {
+  return tagFor(domain, publicUrl, local, "vitals.js");
+}
+
+/** What the opt-out switch is drawn into, and what draws it. */
+export const OPT_OUT_PLACE = "<div data-headcount-opt-out></div>";
+export function optOutTagFor(publicUrl: string): string {
+  return `<script defer src="${publicUrl}/js/opt-out.js"></script>`;
 }
 
 /** The tag's stand-in where scripts do not run. */
 export function pixelFor(domain: string, publicUrl: string): string {
-  return `<noscript><img src="${publicUrl}/pixel.gif?site=${domain}" alt="" width="1" height="1"></noscript>`;
+  return `<noscript><img src="${publicUrl}/pixel.gif?site=${domain}" referrerpolicy="no-referrer-when-downgrade" alt="" width="1" height="1"></noscript>`;
 }
 
 /** For letters: counts an opening, knows no visitor. */

@@ -1,4 +1,5 @@
 /** The line that stays on top: filters on the left, comparison and period on the right. */
+import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { address } from "../state/address";
 import { dayRange } from "../state/days";
@@ -103,6 +104,30 @@ function Step({ view, by }: { view: View; by: -1 | 1 }) {
   );
 }
 
+function Days({ view }: { view: View }) {
+  return (
+    <>
+      <Step view={view} by={-1} />
+      <Step view={view} by={1} />
+      <PeriodMenu view={view} />
+    </>
+  );
+}
+
+/** The period alone, for pages that know no filters; `children` stand on the left. */
+export function DaysBar({ view, children }: { view: View; children?: ComponentChildren }) {
+  return (
+    <div class="toolbar" role="region" aria-label="Period">
+      <div>
+        {children}
+        <div class="end">
+          <Days view={view} />
+        </div>
+      </div>
+    </div>
+  );
+}
+
 export function Toolbar({ view }: { view: View }) {
   return (
     <div class="toolbar" role="region" aria-label="Filters, comparison and period">
@@ -110,9 +135,7 @@ export function Toolbar({ view }: { view: View }) {
         <Pills view={view} />
         <div class="end">
           <CompareMenu view={view} />
-          <Step view={view} by={-1} />
-          <Step view={view} by={1} />
-          <PeriodMenu view={view} />
+          <Days view={view} />
         </div>
       </div>
     </div>

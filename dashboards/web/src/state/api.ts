@@ -96,12 +96,12 @@ export type Outcomes = Record<string, number>;
 
 const NO_ANSWER = "No answer from the server. What is shown was loaded before; it will be asked again.";
 
-/** Calls the server and gives its JSON answer. Throws `ApiError`, or the abort itself. */
-export async function call<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+/** Calls the server and gives its JSON answer: GET, or POST with a body. Throws `ApiError`, or the abort itself. */
+export async function call<T>(path: string, body?: unknown, signal?: AbortSignal, method?: "PUT"): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {
-      method: body === undefined ? "GET" : "POST",
+      method: method ?? (body === undefined ? "GET" : "POST"),
       headers: body === undefined ? {} : { "Content-Type": "application/json" },
       body: body === undefined ? null : JSON.stringify(body),
       signal: signal ?? null,

@@ -4,7 +4,7 @@
  */
 
 /** How the values of a dimension are written. */
-export type Kind = "text" | "path" | "country" | "language" | "screen";
+export type Kind = "text" | "path" | "country" | "language" | "screen" | "score";
 
 export interface Dimension {
   id: string;
@@ -38,6 +38,7 @@ const LINES: Line[] = [
   ["visit:utm_campaign", "UTM campaign", "UTM campaigns", "Campaigns"],
   ["visit:utm_term", "UTM term", "UTM terms", "Campaigns"],
   ["visit:utm_content", "UTM content", "UTM contents", "Campaigns"],
+  ["visit:click_id", "Click id", "click ids", "Campaigns"],
   ["visit:country", "Country", "countries", "Locations", "country"],
   ["visit:region", "Region", "regions", "Locations"],
   ["visit:city", "City", "cities", "Locations"],
@@ -48,6 +49,7 @@ const LINES: Line[] = [
   ["visit:os_version", "System version", "system versions", "Technology"],
   ["visit:device", "Device", "device types", "Technology"],
   ["visit:screen", "Screen", "screen sizes", "Technology", "screen"],
+  ["visit:score", "Machine score", "machine scores", "Technology", "score"],
   ["event:name", "Event", "events", "Events"],
 ];
 
@@ -91,6 +93,8 @@ export function valueLabel(id: string, value: string): string {
       return /^[a-z]{2,3}$/.test(value) ? display("language", value) : value;
     case "screen":
       return SCREENS[value] ?? value;
+    case "score":
+      return value === "0" ? "0, no sign of a machine" : /^\d+$/.test(value) ? `${value} of 100` : value;
     default:
       return value;
   }

@@ -38,13 +38,14 @@ const tab = (id: string, label: string, dimension: string, ...metrics: string[])
   metrics: ["visitors", ...metrics],
 });
 
-/** The five marks of a campaign. */
+/** The marks of a campaign: the five of UTM, and which ad network named its click. */
 export const MARKS = [
   { id: "source", label: "Source" },
   { id: "medium", label: "Medium" },
   { id: "campaign", label: "Campaign" },
   { id: "term", label: "Term" },
   { id: "content", label: "Content" },
+  { id: "click_id", label: "Click id" },
 ];
 
 export const PANELS: PanelLists[] = [
@@ -93,6 +94,7 @@ export const PANELS: PanelLists[] = [
       tab("systems", "Systems", "visit:os"),
       tab("types", "Devices", "visit:device"),
       tab("screens", "Screens", "visit:screen"),
+      tab("scores", "Machine score", "visit:score"),
     ],
   },
   {
@@ -133,7 +135,9 @@ export function resolved(view: View, of: ListTab): ListTab {
     case "systems":
       return byVersion(view, of);
     case "campaigns":
-      return { ...of, dimension: `visit:utm_${view.mark}` };
+      return view.mark === "click_id"
+        ? { ...of, dimension: "visit:click_id", teach: "Ad networks add their own parameter to links, such as gclid. Its name is listed here; its value is never kept." }
+        : { ...of, dimension: `visit:utm_${view.mark}` };
     case "properties": {
       const [name] = view.properties;
       // without a chosen event nearly everything lacks the property
