@@ -223,6 +223,7 @@ async function clicksAndSigns(page) {
   await until("it is stored", [{ n: "1" }], () => stored("SELECT toString(count()) AS n FROM open_events WHERE click_id = 'gclid'"));
   await page.goto(`${given.url}${SITE}?period=day&sources=campaigns&campaigns=click_id&devices=scores`);
   await until("the name of the click id", [["gclid", "1"]], () => rows(page, "Campaigns"));
+  await assertAccessible(page, "report");
   const scores = await rows(page, "Machine score");
   assert.ok(scores.length > 0 && scores.every(([name]) => /^(0, no sign of a machine|\d+ of 100)$/.test(name)), JSON.stringify(scores));
   await page.getByRole("table", { name: /^Campaigns by/ }).getByRole("link", { name: "gclid" }).click();
@@ -241,6 +242,8 @@ await run(async (browser) => {
   const { page } = owner;
   await setUp(page, { domain: "shop.example", password: "a sentence that works well" });
   await page.goto(`${given.url}/sites`);
+  await page.getByRole("link", { name: "Settings of demo.example" }).waitFor();
+  await assertAccessible(page, "sites");
   await page.getByRole("link", { name: "Settings of demo.example" }).click();
   await page.getByRole("heading", { name: "Settings", level: 1 }).waitFor();
   assert.equal(new URL(page.url()).pathname, `${SITE}/settings`);
