@@ -14,6 +14,7 @@ use crate::model::{day, now};
 use crate::server::answer::{self, Answer};
 use crate::server::auth;
 use crate::server::collect;
+use crate::server::first_party::FirstParty;
 use crate::server::limit;
 use crate::server::query;
 use crate::server::state::State;
@@ -45,6 +46,7 @@ pub async fn me(state: &State, headers: &HeaderMap) -> Answer {
                 "role": account.role,
                 "version": env!("CARGO_PKG_VERSION"),
                 "public_url": state.origin.url(),
+                "first_party_path": state.settings.first_party.as_ref().map(FirstParty::path),
                 "demo": state.settings.demo,
                 "threshold": state.settings.threshold,
                 "retention_months": state.settings.retention_months,

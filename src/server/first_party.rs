@@ -25,6 +25,12 @@ impl FirstParty {
         Self(path)
     }
 
+    /// The path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.0
+    }
+
     /// The usual name of what is asked for, if it lies below this path.
     #[must_use]
     pub fn usual(&self, path: &str) -> Option<&'static str> {

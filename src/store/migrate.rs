@@ -38,7 +38,7 @@ const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_versions
 )
 ENGINE = MergeTree
 ORDER BY version
-TTL applied + INTERVAL 50 YEAR
+TTL toDate(applied) + INTERVAL 50 YEAR
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1,
     min_compressed_bytes_to_fsync_after_merge = 1, max_suspicious_broken_parts = 1000000,
     max_suspicious_broken_parts_bytes = 1000000000000, non_replicated_deduplication_window = 0";

@@ -115,7 +115,7 @@ fn a_report_is_compared_cut_finer_and_filtered_by_what_is_typed() {
 
 #[test]
 fn settings_are_changed_by_hand_and_what_was_not_counted_and_how_quick_pages_are_is_shown() {
-    let (program, setup) = start();
+    let (program, setup) = start_with(&["--first-party-path", "/numbers"]);
     run("settings", &program, &setup);
 }
 

@@ -6,11 +6,11 @@ import { address, go } from "../state/address";
 import type { Me, Site } from "../state/api";
 import { Frame, siteHref } from "../parts/frame";
 import { FIRST_STEPS, Rail, SITE_STEPS } from "../parts/rail";
-import { mailPixelFor, pixelFor, Snippet, tagFor } from "../parts/snippet";
+import { hostOf, mailPixelFor, pixelFor, Snippet, tagFor, type Host } from "../parts/snippet";
 import { OptOutNotice, Waiting } from "../parts/waiting";
 import { Icon } from "../parts/icon";
 
-function SnippetCard({ site, url, isDemo }: { site: Site; url: string; isDemo: boolean }) {
+function SnippetCard({ site, host, isDemo }: { site: Site; host: Host; isDemo: boolean }) {
   return (
     <div class="card">
       <header>
@@ -19,7 +19,7 @@ function SnippetCard({ site, url, isDemo }: { site: Site; url: string; isDemo: b
           Inside <code>&lt;head&gt;</code>. It weighs under 1 KB on the wire, sets no cookie and stores nothing in the browser.
         </p>
       </header>
-      <Snippet code={tagFor(site.domain, url, isDemo)} mark={url} label="The snippet" />
+      <Snippet code={tagFor(site.domain, host, isDemo)} mark={host.url} label="The snippet" />
       <OptOutNotice />
     </div>
   );
@@ -38,7 +38,7 @@ function WaitingCard({ site }: { site: Site }) {
   );
 }
 
-function MoreWays({ site, url }: { site: Site; url: string }) {
+function MoreWays({ site, host }: { site: Site; host: Host }) {
   const event = `headcount("Signup", { props: { plan: "small" } })`;
   return (
     <>
@@ -54,9 +54,9 @@ function MoreWays({ site, url }: { site: Site; url: string }) {
           <h2>Without JavaScript</h2>
           <p>A pixel for browsers without scripts; put it after the snippet, in the body.</p>
         </header>
-        <Snippet code={pixelFor(site.domain, url)} mark={url} label="The pixel" />
+        <Snippet code={pixelFor(site.domain, host)} mark={host.url} label="The pixel" />
         <p class="muted">In letters it counts openings as pageviews and knows no visitor:</p>
-        <Snippet code={mailPixelFor(site.domain, url)} mark="spring-letter" label="The pixel for letters" />
+        <Snippet code={mailPixelFor(site.domain, host)} mark="spring-letter" label="The pixel for letters" />
       </div>
       <div class="card">
         <header>
@@ -76,7 +76,7 @@ export function Install({ me, site }: { me: Me; site: Site }) {
   const search = address.value.searchParams;
   const first = search.has("first");
   const isNew = first || search.has("new");
-  const url = me.public_url.replace(/\/$/, "") || location.origin;
+  const host = hostOf(me);
   const isDemo = me.demo && site.domain === "demo.example";
   const steps = first ? FIRST_STEPS : SITE_STEPS;
   return (
@@ -99,14 +99,14 @@ export function Install({ me, site }: { me: Me; site: Site }) {
         <div class="with-side">
           <Rail steps={steps} at={steps.length - 2} />
           <div class="stack">
-            <SnippetCard site={site} url={url} isDemo={isDemo} />
+            <SnippetCard site={site} host={host} isDemo={isDemo} />
             <WaitingCard site={site} />
           </div>
         </div>
       ) : (
         <div class="stack">
-          <SnippetCard site={site} url={url} isDemo={isDemo} />
-          <MoreWays site={site} url={url} />
+          <SnippetCard site={site} host={host} isDemo={isDemo} />
+          <MoreWays site={site} host={host} />
         </div>
       )}
     </Frame>

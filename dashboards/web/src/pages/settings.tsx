@@ -10,6 +10,7 @@ import { Addresses } from "../parts/settings/addresses";
 import { LeaveOut } from "../parts/settings/leave-out";
 import { Properties } from "../parts/settings/properties";
 import { Scripts } from "../parts/settings/scripts";
+import { hostOf } from "../parts/snippet";
 import "../styles/settings.css";
 
 const SECTIONS: { id: string; label: string; fields: Field[] }[] = [
@@ -36,7 +37,6 @@ export function Settings({ me, site }: { me: Me; site: Site }) {
     if (draft && location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
   }, [draft === null]);
 
-  const url = me.public_url.replace(/\/$/, "") || location.origin;
   return (
     <Frame title={`Settings of ${domain}`} site={site} at="settings" foot={<span>Time zone {site.timezone}</span>}>
       <div class="page-head">
@@ -73,7 +73,7 @@ export function Settings({ me, site }: { me: Me; site: Site }) {
               <Addresses site={site} draft={draft} />
               <Properties site={site} draft={draft} />
               <LeaveOut domain={domain} draft={draft} />
-              <Scripts site={site} url={url} isDemo={me.demo && domain === "demo.example"} />
+              <Scripts site={site} host={hostOf(me)} isDemo={me.demo && domain === "demo.example"} />
             </>
           )}
         </div>

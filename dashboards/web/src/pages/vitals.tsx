@@ -10,7 +10,7 @@ import { Frame } from "../parts/frame";
 import { Keys } from "../parts/keys";
 import { Longer, Progress } from "../parts/list-panel";
 import { ScriptErrors } from "../parts/script-errors";
-import { Snippet, vitalsTagFor } from "../parts/snippet";
+import { fileOf, hostOf, Snippet, tagFor } from "../parts/snippet";
 import { DaysBar } from "../parts/toolbar";
 import { VitalList } from "../parts/vital-list";
 import { VitalTiles } from "../parts/vital-tiles";
@@ -25,7 +25,7 @@ function href(name: "vital" | "by", value: string): string {
 
 function Nothing({ view, me }: { view: View; me: Me }) {
   const { site } = view;
-  const url = me.public_url.replace(/\/$/, "") || location.origin;
+  const host = hostOf(me);
   return (
     <section class="panel" aria-label="Performance">
       <Empty icon="chart" level={2} title="Nothing was measured">
@@ -33,7 +33,7 @@ function Nothing({ view, me }: { view: View; me: Me }) {
           Put this line beside the script of {site.domain}. Browsers then tell how quick each page was when it is left, and
           nothing about who left it.
         </p>
-        <Snippet code={vitalsTagFor(site.domain, url, me.demo && site.domain === "demo.example")} mark="vitals.js" label="The script for performance" />
+        <Snippet code={tagFor(site.domain, host, me.demo && site.domain === "demo.example", "vitals.js")} mark={fileOf(host, "vitals.js")} label="The script for performance" />
         <p class="quiet">
           {site.threshold > 1 && `Numbers show from ${site.threshold} measured pages on. `}Safari and Firefox measure some of the five.
         </p>

@@ -60,7 +60,7 @@ function Tile({ vital, row, loading, on, href }: { vital: Vital; row: Measured |
           ))}
         </dl>
       ) : (
-        !loading && <p class="limits">{vital.id === "inp" ? "Nobody clicked or typed." : "Not measured."}</p>
+        !loading && <p class="limits">Not measured, or too rarely.</p>
       )}
       <Limits vital={vital} />
       {row && (

@@ -33,6 +33,8 @@ export interface Me {
   role: string;
   version: string;
   public_url: string;
+  /** where the operator wants scripts to be asked for, such as /numbers */
+  first_party_path: string | null;
   demo: boolean;
   threshold: number;
   retention_months: number;

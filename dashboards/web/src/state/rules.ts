@@ -152,8 +152,17 @@ export async function save(domain: string, fields: Field[]): Promise<void> {
   discard(domain, fields);
 }
 
+/** Names are added one after the other: each takes the list that the one before has left. */
+let adding: Promise<void> = Promise.resolve();
+
 /** Declares one more property at once, whatever else stands unsaved in the fields. */
-export async function keepProperty(domain: string, name: string): Promise<void> {
+export function keepProperty(domain: string, name: string): Promise<void> {
+  const added = adding.then(() => addProperty(domain, name));
+  adding = added.catch(() => undefined);
+  return added;
+}
+
+async function addProperty(domain: string, name: string): Promise<void> {
   const draft = draftOf(domain).value;
   if (!draft || draft.saved.properties.includes(name)) return;
   await put(domain, { properties: [...draft.saved.properties, name] });

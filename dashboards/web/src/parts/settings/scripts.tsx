@@ -2,9 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Site } from "../../state/api";
 import { siteHref } from "../frame";
-import { OPT_OUT_PLACE, optOutTagFor, pixelFor, Snippet, tagFor, vitalsTagFor } from "../snippet";
-
-type Script = "script.js" | "full.js";
+import { fileOf, OPT_OUT_PLACE, optOutTagFor, pixelFor, Snippet, tagFor, type Host, type Script } from "../snippet";
 
 const SCRIPTS: { id: Script; label: string; counts: string }[] = [
   {
@@ -14,12 +12,12 @@ const SCRIPTS: { id: Script; label: string; counts: string }[] = [
   },
   {
     id: "full.js",
-    label: "Everything, about 2 KB",
+    label: "Everything, under 3 KB",
     counts: "The same, and outbound links, downloads, forms, pages that are missing, tagged elements, revenue, and pages that are counted by hand or by their hash.",
   },
 ];
 
-export function Scripts({ site, url, isDemo }: { site: Site; url: string; isDemo: boolean }) {
+export function Scripts({ site, host, isDemo }: { site: Site; host: Host; isDemo: boolean }) {
   const [script, setScript] = useState<Script>("script.js");
   const { domain } = site;
   return (
@@ -43,12 +41,12 @@ export function Scripts({ site, url, isDemo }: { site: Site; url: string; isDemo
             </label>
           ))}
         </fieldset>
-        <Snippet code={tagFor(domain, url, isDemo, script)} mark={script} label="The script" />
+        <Snippet code={tagFor(domain, host, isDemo, script)} mark={fileOf(host, script)} label="The script" />
         <div>
           <h3>Where scripts do not run</h3>
           <p class="hint">A pixel, in the body. It counts the page and nothing else.</p>
         </div>
-        <Snippet code={pixelFor(domain, url)} label="The pixel" />
+        <Snippet code={pixelFor(domain, host)} label="The pixel" />
         <div>
           <h3>How quick pages are</h3>
           <p class="hint">
@@ -56,7 +54,7 @@ export function Scripts({ site, url, isDemo }: { site: Site; url: string; isDemo
             fills <a href={siteHref(domain, "/vitals")}>Performance</a> and knows no visitor.
           </p>
         </div>
-        <Snippet code={vitalsTagFor(domain, url, isDemo)} mark="vitals.js" label="The script for performance" />
+        <Snippet code={tagFor(domain, host, isDemo, "vitals.js")} mark={fileOf(host, "vitals.js")} label="The script for performance" />
         <div>
           <h3>A switch for visitors</h3>
           <p class="hint">
@@ -64,7 +62,7 @@ export function Scripts({ site, url, isDemo }: { site: Site; url: string; isDemo
             they asked for it.
           </p>
         </div>
-        <Snippet code={`${OPT_OUT_PLACE}\n${optOutTagFor(url)}`} mark="opt-out.js" label="The opt-out switch" />
+        <Snippet code={`${OPT_OUT_PLACE}\n${optOutTagFor(host)}`} mark={fileOf(host, "opt-out.js")} label="The opt-out switch" />
       </div>
     </section>
   );
