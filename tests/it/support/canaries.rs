@@ -35,6 +35,8 @@ pub(crate) const PLANTED: [&str; 12] = [
 pub(crate) const CANARY: &str = "/canary-path-of-the-row";
 /// The site they are sent to.
 pub(crate) const SITE: &str = "site.example";
+/// A site that leaves out the networks of both planted addresses.
+const SHIELDED: &str = "shielded.example";
 /// Rows that [`send_everything`] leaves.
 pub(crate) const ROWS: u64 = 16;
 /// Outcomes that it meets.
@@ -56,6 +58,9 @@ pub(crate) fn start(options: Options) -> Program {
     let program = again(home, options.site(SITE, "UTC"));
     let rules = ["--properties", "who,plan,number", "--exclude-paths", "/admin/**"];
     program.run(&[&["site", "rules", SITE], &rules[..]].concat()).expect_ok("site rules");
+    program.add_site(SHIELDED, "UTC");
+    let networks = ["--exclude-networks", "81.2.0.0/16,2a02:8108::/32"];
+    program.run(&[&["site", "rules", SHIELDED], &networks[..]].concat()).expect_ok("site rules");
     program
 }
 
@@ -152,6 +157,8 @@ fn events(url: &str, path: &str, address: &str, outcomes: &mut BTreeSet<String>)
     assert_eq!(post(&who, &spam), "ignored; reason=spam_referrer");
     let shielded = loaded("/admin/planted.person@mail.example", SITE, SITE);
     assert_eq!(post(&who, &shielded), "ignored; reason=excluded");
+    let by_network = loaded(CANARY, SHIELDED, SHIELDED);
+    assert_eq!(post(&who, &by_network), "ignored; reason=excluded");
     let bot_agent = "plantedbotagent/1.0 (+https://bot.example/bot)";
     let bot = [("User-Agent", bot_agent), ("X-Forwarded-For", address)];
     assert_eq!(post(&bot, &good), "ignored; reason=bot");
