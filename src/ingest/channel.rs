@@ -169,7 +169,7 @@ mod tests {
         })
     }
 
-    /// Kind, source, medium, campaign, and the channel they make.
+    /// Kind, source, medium and campaign of a touch, and its channel.
     type Case = (Option<Kind>, &'static str, &'static str, &'static str, &'static str);
 
     const CASES: &[Case] = &[
@@ -250,9 +250,9 @@ mod tests {
     #[test]
     fn each_rule_holds_and_what_only_looks_like_it_does_not() {
         let mut found = std::collections::HashSet::new();
-        for &(kind, source, medium, campaign, expected) in CASES {
-            let channel = channel(kind, source, medium, campaign);
-            assert_eq!(channel, expected, "{source} | {medium} | {campaign}");
+        for (kind, source, medium, campaign, expected) in CASES {
+            let channel = channel(*kind, source, medium, campaign);
+            assert_eq!(channel, *expected, "{source} | {medium} | {campaign}");
             found.insert(channel);
         }
         assert_eq!(found, ALL.into_iter().collect(), "every channel is reached");

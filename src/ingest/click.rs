@@ -2,29 +2,29 @@
 
 use crate::ingest::url::Campaign;
 
-/// Parameters by which advertisers tell clicks apart: Google, Google's display network, Microsoft,
-/// X, `TikTok`, `LinkedIn`, Reddit, Pinterest, Snapchat, Quora, Yandex, Seznam, Yahoo, Outbrain,
-/// Taboola, Impact, and at last Facebook's, which it adds to every link, paid for or not.
+/// Parameters by which advertisers tell clicks apart, the first by rank. Facebook's is the last: it is
+/// added to every link there, paid for or not.
 const CLICK_IDS: [&str; 19] = [
+    // Google, its display network last.
     "gclid",
     "gbraid",
     "wbraid",
     "dclid",
-    "msclkid",
-    "twclid",
-    "ttclid",
-    "li_fat_id",
-    "rdt_cid",
-    "epik",
-    "ScCid",
-    "qclid",
-    "yclid",
-    "sznclid",
-    "vmcid",
-    "dicbo",
-    "tblci",
-    "irclickid",
-    "fbclid",
+    "msclkid",   // Microsoft
+    "twclid",    // X
+    "ttclid",    // TikTok
+    "li_fat_id", // LinkedIn
+    "rdt_cid",   // Reddit
+    "epik",      // Pinterest
+    "ScCid",     // Snapchat
+    "qclid",     // Quora
+    "yclid",     // Yandex
+    "sznclid",   // Seznam
+    "vmcid",     // Yahoo
+    "dicbo",     // Outbrain
+    "tblci",     // Taboola
+    "irclickid", // Impact
+    "fbclid",    // Facebook
 ];
 
 /// Notes that a page's address has this parameter, if it is a click id: the first of the table

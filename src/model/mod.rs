@@ -10,6 +10,7 @@ pub mod measured;
 pub mod outcome;
 pub mod rules;
 pub mod site;
+pub mod stack;
 
 pub use clock::now;
 pub use day::{Day, LocalMoment, ZoneError};
@@ -18,3 +19,4 @@ pub use measured::{KeptBack, Metric, ScriptError, Vital};
 pub use outcome::{Outcome, Refusal};
 pub use rules::{PathRule, Rules};
 pub use site::{Site, SiteId};
+pub use stack::wipe_stack;

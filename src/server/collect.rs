@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::ingest::{
     self, Facts, Headers, Payload, PayloadError, Prepared, Reduced, Row, SiteRules, Target,
 };
-use crate::model::{LocalMoment, Outcome, Refusal, Site, day, now};
+use crate::model::{LocalMoment, Outcome, Refusal, Site, day, now, wipe_stack};
 use crate::server::answer::{self, Answer};
 use crate::server::limit::{self, BodyError};
 use crate::server::norms;
@@ -27,9 +27,6 @@ use crate::server::panic::CatchPanic;
 use crate::server::state::State;
 use crate::spool::{AppendError, Record};
 use crate::store::row;
-
-/// Stack that the pipeline uses, bytes: about 5 KiB were seen, with room.
-const STACK_BYTES: usize = 32 * 1024;
 
 /// The refusal of a send key that does not hold.
 const BAD_KEY: PayloadError = PayloadError {
@@ -141,15 +138,6 @@ async fn or_internal(judging: impl Future<Output = Verdict> + Send) -> Verdict {
         polled
     });
     judged.await.unwrap_or_else(|| Verdict::one(Outcome::Internal))
-}
-
-/// Overwrites what the pipeline left on the stack of this thread: a token or an address would stay
-/// there until the next request of the thread. What it left elsewhere is wiped as it is given back.
-#[inline(never)]
-fn wipe_stack() {
-    let mut room = [0_u8; STACK_BYTES];
-    // Seen from outside, so that it is written.
-    std::hint::black_box(&mut room);
 }
 
 fn refusal(outcome: Outcome) -> &'static str {

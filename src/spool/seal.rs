@@ -7,6 +7,7 @@
 use std::io;
 use std::sync::mpsc::Receiver;
 
+use crate::model::wipe_stack;
 use crate::spool::Record;
 use crate::spool::disk;
 use crate::spool::format::{BLOCK_BYTES, Framer, HEADER_BYTES, Header, Kind, MARK_BYTES};
@@ -72,8 +73,9 @@ pub(super) fn write(
     batch: u64,
     rows: &mut [Record],
 ) -> io::Result<u64> {
-    segment::sort(rows);
-    let bytes = encode(spool, batch, rows);
+    let bytes = sorted(spool, batch, rows);
+    // Sorting leaves keys on the stack, and keys hold tokens.
+    wipe_stack();
     let (dir, disk) = (&shared.dir, &*shared.disk);
     let to = segment::sealed_path(dir, batch);
     disk::replace(disk, dir, &segment::temp_path(dir, batch), &to, &bytes)?;
@@ -82,6 +84,12 @@ pub(super) fn write(
         tracing::warn!(batch, %error, "The log of a sealed segment could not be removed.");
     }
     Ok(bytes.len() as u64)
+}
+
+#[inline(never)]
+fn sorted(spool: u32, batch: u64, rows: &mut [Record]) -> Vec<u8> {
+    segment::sort(rows);
+    encode(spool, batch, rows)
 }
 
 /// The bytes of a sealed file.

@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::model::wipe_stack;
 use crate::spool::Record;
 use crate::spool::format::{self, Head, Kind, Parsed, RECORD_HEAD_BYTES};
 use crate::spool::queue::Shared;
@@ -63,6 +64,14 @@ impl Sealed {
     /// # Errors
     /// [`ReadError`] when the file cannot be read at all.
     pub fn records(&self) -> Result<Vec<Record>, ReadError> {
+        let found = self.read_records();
+        // Reading and sorting leave keys on the stack, and keys hold tokens.
+        wipe_stack();
+        found
+    }
+
+    #[inline(never)]
+    fn read_records(&self) -> Result<Vec<Record>, ReadError> {
         let (path, limit) = match self.source {
             Source::Sealed => (sealed_path(&self.shared.dir, self.batch), None),
             Source::Log { len } => (log_path(&self.shared.dir, self.batch), Some(len)),

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::agents;
 use crate::support::http::{Answer, Client, Headers};
 use crate::support::process;
-use crate::support::program::{Options, Program};
+use crate::support::program::{Options, PROPERTIES, Program};
 use crate::support::{seconds, wait_until};
 use rustix::process::Signal;
 
@@ -243,8 +243,10 @@ fn a_full_spool_refuses_with_503_and_takes_events_again_without_losing_one() {
         process::signal(engine, Signal::STOP);
     }
     let mut client = program.client();
-    let filler: serde_json::Map<_, _> =
-        (0..30).map(|n| (format!("p{n}"), json!("0123456789abcde ".repeat(120)))).collect();
+    let filler: serde_json::Map<_, _> = PROPERTIES
+        .iter()
+        .map(|name| ((*name).to_owned(), json!("much to say ".repeat(150))))
+        .collect();
     let large = json!({"n": "x", "u": "https://site.example/", "d": "site.example", "p": filler});
     let large = large.to_string();
     let mut accepted = 0;

@@ -228,7 +228,15 @@ fn a_key_directory_that_cannot_be_trusted_ends_the_start() {
     set_mode(&on_disk, 0o700);
     let file = memory.path().join("file");
     fs::write(&file, "").expect("a file of ours");
-    for folder in [&open, &link, &on_disk, &file] {
+    let foreign = memory.path().join("foreign");
+    fs::create_dir(&foreign).expect("our own folder");
+    set_mode(&foreign, 0o700);
+    let mut bad = vec![&open, &link, &on_disk, &file];
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&foreign, Some(12_345), None).expect("root may give it away");
+        bad.push(&foreign);
+    }
+    for folder in bad {
         let (code, said) = start_with_keys_in(folder)
             .unwrap_or_else(|| panic!("{} was taken for keys", folder.display()));
         assert_eq!(code, 64, "{}: {said}", folder.display());

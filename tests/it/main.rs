@@ -27,6 +27,8 @@ mod signals;
 #[cfg(test)]
 mod norms;
 #[cfg(test)]
+mod failing_keys;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod exactly_once;

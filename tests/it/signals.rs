@@ -42,6 +42,13 @@ fn with_agent<'a>(headers: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     all
 }
 
+/// A program that says all it can, with a path of the operator's own.
+fn start() -> Program {
+    let mut options = Options { log: Some("trace"), ..Options::behind_proxy() };
+    options.args.extend(noes::OWN_PATH.map(str::to_owned));
+    Program::start(options.site("site.example", "UTC"))
+}
+
 /// Says no in every spelling on every collecting path; how often.
 fn say_no(program: &Program) -> u64 {
     let mut client = program.client();
@@ -136,13 +143,17 @@ fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) 
 
 #[test]
 fn who_says_no_changes_no_file_no_row_and_no_log_line() {
-    let options = Options { log: Some("trace"), ..Options::behind_proxy() };
-    let program = Program::start(options.site("site.example", "UTC"));
+    let program = start();
     let mut client = program.client();
     // One counted event first, so that keys, spool and tables exist and are as they will be.
     let first = client.post("/api/event", &with_agent(&[]), BODY.as_bytes());
     assert_eq!(first.outcome(), "accepted");
     program.wait_rows(1);
+    // Parts that were merged leave their files for half a minute.
+    let merged = "SELECT count() FROM system.parts WHERE NOT active FORMAT TSV";
+    wait_for("merged parts to go", seconds(120), || {
+        (program.clickhouse().query("schema", merged).ok()? == b"0\n").then_some(())
+    });
     let before = settled(&program);
     let own_lines = idle_lines(&program);
     let log = program.home().log();
@@ -170,8 +181,7 @@ fn who_says_no_changes_no_file_no_row_and_no_log_line() {
 
 #[test]
 fn a_stop_writes_nothing_about_those_who_said_no() {
-    let options = Options { log: Some("trace"), ..Options::behind_proxy() };
-    let program = Program::start(options.site("site.example", "UTC"));
+    let program = start();
     let mut client = program.client();
     say_no(&program);
     client.post("/api/event", &[("User-Agent", "curl/8.5.0")], BODY.as_bytes());

@@ -162,6 +162,7 @@ pub const PROMISES: &[Promise] = &[
         &[
             "rows::a_token_is_of_one_site_one_day_one_network_and_one_agent",
             "life::at_the_sites_midnight_the_key_goes_and_the_same_person_is_somebody_new",
+            "failing_keys::a_clock_that_jumps_years_ahead_and_back_finds_no_old_key",
             "attacker::yesterdays_visitors_cannot_be_told_apart_and_have_nothing_in_common_elsewhere",
         ],
     ),
@@ -287,6 +288,8 @@ pub const PROMISES: &[Promise] = &[
         &[
             "memory::a_key_is_in_memory_before_midnight_and_nowhere_after_with_all_that_it_was_used_on",
             "leak::a_key_of_yesterday_is_gone_from_every_place",
+            "failing_keys::without_a_ram_disk_keys_live_in_memory_and_end_with_the_process",
+            "failing_keys::where_a_disk_is_swapped_to_keys_stay_out_of_files_unless_it_is_allowed",
         ],
     )
     .needs(Needs::NoSwap),

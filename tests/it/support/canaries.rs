@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use crate::support::home::Home;
 use crate::support::http::Client;
-use crate::support::program::Program;
+use crate::support::noes;
+use crate::support::program::{Options, Program};
 use crate::support::scan::{Found, Scan};
 use crate::support::sql::Door;
 
@@ -15,7 +17,7 @@ pub(crate) const V6: &str = "2a02:8108:1a2b:3c4d:5e6f:7a8b:9c0d:1e2f";
 pub(crate) const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; plantedagentword) AppleWebKit/537.36 \
     (KHTML, like Gecko) Chrome/126.0.6478.127 Safari/537.36";
 /// What must be found nowhere.
-pub(crate) const PLANTED: [&str; 10] = [
+pub(crate) const PLANTED: [&str; 12] = [
     V4,
     V6,
     "plantedagentword",
@@ -26,16 +28,45 @@ pub(crate) const PLANTED: [&str; 10] = [
     "planted.person@mail.example",
     "plantedbotagent",
     "plantedsendkey",
+    "plantedpropertyvalue",
+    "9b2f6c1e-77aa-4c0d-8d11-0f3b5a7c9e21",
 ];
 /// What is meant to be stored: found in every store that holds the row.
 pub(crate) const CANARY: &str = "/canary-path-of-the-row";
 /// The site they are sent to.
 pub(crate) const SITE: &str = "site.example";
 /// Rows that [`send_everything`] leaves.
-pub(crate) const ROWS: u64 = 8;
+pub(crate) const ROWS: u64 = 16;
 /// Outcomes that it meets.
-pub(crate) const MET: [&str; 7] =
-    ["accepted", "opted_out", "bot", "excluded", "unknown_site", "invalid", "too_large"];
+pub(crate) const MET: [&str; 8] = [
+    "accepted",
+    "opted_out",
+    "bot",
+    "spam_referrer",
+    "excluded",
+    "unknown_site",
+    "invalid",
+    "too_large",
+];
+
+/// Starts in a new home with all that can refuse an event: rules of the site and a list of spam.
+pub(crate) fn start(options: Options) -> Program {
+    let home = Home::new();
+    std::fs::write(home.scratch().join("spam"), "spammer.example\n").expect("a list of ours");
+    let program = again(home, options.site(SITE, "UTC"));
+    let rules = ["--properties", "who,plan,number", "--exclude-paths", "/admin/**"];
+    program.run(&[&["site", "rules", SITE], &rules[..]].concat()).expect_ok("site rules");
+    program
+}
+
+/// Starts again in a home that [`start`] has left.
+pub(crate) fn again(home: Home, mut options: Options) -> Program {
+    options.args.extend(noes::OWN_PATH.map(str::to_owned));
+    options
+        .args
+        .extend(["--spam-list".to_owned(), home.scratch().join("spam").display().to_string()]);
+    Program::start_in(home, options)
+}
 
 /// Headers of one who is planted.
 pub(crate) fn headers(address: &str) -> [(&'static str, &str); 3] {
@@ -49,7 +80,8 @@ pub(crate) fn loaded(page: &str, host: &str, domain: &str) -> String {
         "n": "pageview", "d": domain,
         "u": format!("https://{host}{page}?session=plantedquerytoken&mail=planted.person@mail.example"),
         "r": "https://neighbour.example/planted-referrer-path?q=plantedreferrerquery",
-        "p": {"who": "planted.person@mail.example", "plan": "pro"},
+        "p": {"who": "planted.person@mail.example", "plan": "pro", "number": V4,
+            "undeclared": "plantedpropertyvalue"},
     })
     .to_string()
 }
@@ -58,8 +90,12 @@ pub(crate) fn loaded(page: &str, host: &str, domain: &str) -> String {
 pub(crate) fn send_everything(url: &str) {
     let mut outcomes = BTreeSet::new();
     for address in [V4, V6] {
-        events(url, address, &mut outcomes);
-        pixels(url, address, &mut outcomes);
+        for path in noes::EVENTS {
+            events(url, path, address, &mut outcomes);
+        }
+        for path in noes::PIXELS {
+            pixels(url, path, address, &mut outcomes);
+        }
         others(url, address);
     }
     let wanted: BTreeSet<String> = MET.iter().map(|name| (*name).to_owned()).collect();
@@ -83,18 +119,39 @@ fn name(outcome: &str) -> String {
     outcome.rsplit('=').next().unwrap_or_default().to_owned()
 }
 
-fn events(url: &str, address: &str, outcomes: &mut BTreeSet<String>) {
+/// What a page may report about itself: no rows, but counts.
+fn reports() -> [String; 2] {
+    let page = format!("https://{SITE}{CANARY}?session=plantedquerytoken");
+    let message = format!(
+        "TypeError: 'plantedquerytoken' of planted.person@mail.example at {V4} \
+         https://neighbour.example/planted-referrer-path?q=plantedreferrerquery"
+    );
+    let vitals = json!({"n": "web_vitals", "d": SITE, "u": page, "v": {"lcp": 1234, "cls": 0.02}});
+    let error = json!({"n": "js_error", "d": SITE, "u": page, "t": message});
+    [vitals.to_string(), error.to_string()]
+}
+
+fn events(url: &str, path: &str, address: &str, outcomes: &mut BTreeSet<String>) {
     let mut client = Client::new(url);
     let who = headers(address);
     let mut post = |headers: &[(&str, &str)], body: &str| {
-        let outcome = client.post("/api/event", headers, body.as_bytes()).outcome().to_owned();
+        let outcome = client.post(path, headers, body.as_bytes()).outcome().to_owned();
         outcomes.insert(name(&outcome));
         outcome
     };
     let good = loaded(CANARY, SITE, SITE);
     assert_eq!(post(&who, &good), "accepted");
     let named = loaded("/user/planted.person@mail.example", SITE, SITE);
+    let named = named.replace("\"pro\"", "\"9b2f6c1e-77aa-4c0d-8d11-0f3b5a7c9e21\"");
     assert_eq!(post(&who, &named), "accepted");
+    for report in reports() {
+        assert_eq!(post(&who, &report), "accepted", "{report}");
+    }
+    let identified = good.replace("\"pro\"", "\"9b2f6c1e-77aa-4c0d-8d11-0f3b5a7c9e21\"");
+    let spam = identified.replace("https://neighbour.example/", "https://spammer.example/");
+    assert_eq!(post(&who, &spam), "ignored; reason=spam_referrer");
+    let shielded = loaded("/admin/planted.person@mail.example", SITE, SITE);
+    assert_eq!(post(&who, &shielded), "ignored; reason=excluded");
     let bot_agent = "plantedbotagent/1.0 (+https://bot.example/bot)";
     let bot = [("User-Agent", bot_agent), ("X-Forwarded-For", address)];
     assert_eq!(post(&bot, &good), "ignored; reason=bot");
@@ -120,7 +177,7 @@ fn events(url: &str, address: &str, outcomes: &mut BTreeSet<String>) {
     assert_eq!(post(&who, &large), "rejected; reason=too_large");
 }
 
-fn pixels(url: &str, address: &str, outcomes: &mut BTreeSet<String>) {
+fn pixels(url: &str, path: &str, address: &str, outcomes: &mut BTreeSet<String>) {
     let mut client = Client::new(url);
     let who = headers(address);
     let page = "u=https%3A%2F%2Fsite.example%2Fp%3Fsession%3Dplantedquerytoken";
@@ -133,7 +190,7 @@ fn pixels(url: &str, address: &str, outcomes: &mut BTreeSet<String>) {
         (format!("site={SITE}&u=nonsense:plantedquerytoken"), "ignored; reason=invalid"),
         (format!("{page}&{mail}"), "ignored; reason=invalid"),
     ] {
-        let answer = client.get(&format!("/pixel.gif?{query}"), &who);
+        let answer = client.get(&format!("{path}?{query}"), &who);
         assert_eq!((answer.status, answer.outcome()), (200, expected), "{query}");
         outcomes.insert(name(answer.outcome()));
     }

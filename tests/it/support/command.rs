@@ -59,6 +59,28 @@ pub(crate) fn bare() -> Command {
     command
 }
 
+/// [`bare`] where other things are mounted: `setup` is lines of a shell that run first, in a mount
+/// name space of their own.
+pub(crate) fn in_mounts(setup: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+    let script = format!("set -e\n{setup}\nexec \"$0\" \"$@\"");
+    command.args(["--mount", "--propagation", "private", "sh", "-c", &script]);
+    command.arg(env!("CARGO_BIN_EXE_headcount"));
+    command
+}
+
+/// Whether this machine lets a test mount things.
+pub(crate) fn may_mount() -> bool {
+    let mount = "mount -t tmpfs -o size=4k none /mnt";
+    let tried = Command::new("unshare").args(["--mount", "sh", "-c", mount]).output();
+    let may = tried.is_ok_and(|output| output.status.success());
+    if !may {
+        println!("skipped: mounting needs root");
+    }
+    may
+}
+
 /// Runs `headcount ARGS` with nothing set.
 pub(crate) fn headcount(args: &[&str]) -> Done {
     let mut command = bare();

@@ -14,8 +14,8 @@ use crate::support::agents;
 use crate::support::http::Client;
 use crate::support::sql::Door;
 
-/// Events that share a path.
-const PARTS: u32 = 400;
+/// Events that share a path: each has a value of a property, of which a day may have 200.
+const PARTS: u32 = 200;
 /// Pause of a sender that got no answer.
 const AFTER_FAULT: Duration = Duration::from_millis(5);
 /// How long the table must stay the same before we believe that nothing more comes.

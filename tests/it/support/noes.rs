@@ -2,9 +2,11 @@
 //! carry beside it: a thousand requests, none of which may leave anything behind.
 
 /// Where events are sent to.
-pub(crate) const EVENTS: &[&str] = &["/api/event"];
+pub(crate) const EVENTS: &[&str] = &["/api/event", "/numbers/e"];
 /// Where pixels are fetched from.
-pub(crate) const PIXELS: &[&str] = &["/pixel.gif"];
+pub(crate) const PIXELS: &[&str] = &["/pixel.gif", "/numbers/p"];
+/// The flag that makes the operator's own of them, and its value.
+pub(crate) const OWN_PATH: [&str; 2] = ["--first-party-path", "/numbers"];
 
 /// What a request says beside its signal.
 const BODY: &str = r#"{"n":"pageview","u":"https://site.example/a","d":"site.example"}"#;
@@ -120,6 +122,8 @@ fn events(agent: &str) -> Vec<Kind<'_>> {
         (vec![who, ("X-Forwarded-For", "81.2.69.160")], BODY.to_owned()),
         (vec![who, ("Authorization", "Bearer hc_send_nobody")], BODY.to_owned()),
         (vec![("User-Agent", "Googlebot/2.1")], BODY.to_owned()),
+        (vec![who], named("web_vitals").replace('}', r#","v":{"lcp":1200,"cls":0.1}}"#)),
+        (vec![who], named("js_error").replace('}', r#","t":"TypeError: x is not a function"}"#)),
     ]
 }
 

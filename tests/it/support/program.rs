@@ -23,7 +23,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Properties that every site of the tests declares.
-const PROPERTIES: [&str; 22] = [
+pub(crate) const PROPERTIES: [&str; 22] = [
     "plan",
     "seats",
     "trial",
@@ -65,6 +65,22 @@ pub(crate) struct Options {
     pub(crate) geo: Option<String>,
     /// Sites to make at once: name and zone.
     pub(crate) sites: Vec<(&'static str, &'static str)>,
+    /// `--key-dir`.
+    pub(crate) key_dir: KeyDir,
+    /// Lines of a shell that change what is mounted where, for this program alone; needs root.
+    pub(crate) mounts: Option<String>,
+}
+
+/// Which directory for keys a program is told.
+#[derive(Default)]
+pub(crate) enum KeyDir {
+    /// That of its home.
+    #[default]
+    Own,
+    /// None: it has to find one.
+    Unnamed,
+    /// This one.
+    Named(std::path::PathBuf),
 }
 
 impl Options {
@@ -135,14 +151,12 @@ impl Program {
     /// Starts, or says how the program ended; the home is given back then.
     pub(crate) fn try_start_in(home: Home, options: Options) -> Result<Self, (NotStarted, Home)> {
         let clock = options.clock.map(|at| Clock::new(home.scratch(), at));
-        let mut command = command::bare();
+        let mut command = options.mounts.as_deref().map_or_else(command::bare, command::in_mounts);
         command
             .args(["serve", "--metrics-listen", "127.0.0.1:0", "--listen"])
             .arg(options.listen.as_deref().unwrap_or("127.0.0.1:0"))
             .arg("--data-dir")
             .arg(home.data())
-            .arg("--key-dir")
-            .arg(home.keys())
             .arg("--engine-library")
             .arg(command::engine_library())
             .args(["--geo-path", &options.geo.unwrap_or_else(command::geo_path)])
@@ -152,6 +166,11 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(home.open_log());
+        match &options.key_dir {
+            KeyDir::Own => drop(command.arg("--key-dir").arg(home.keys())),
+            KeyDir::Named(path) => drop(command.arg("--key-dir").arg(path)),
+            KeyDir::Unnamed => {}
+        }
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         if let Some(clock) = &clock {
             command.envs(clock.environment());

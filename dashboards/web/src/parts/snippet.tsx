@@ -80,7 +80,7 @@ export function optOutTagFor(host: Host): string {
 
 /** The tag's stand-in where scripts do not run. */
 export function pixelFor(domain: string, host: Host): string {
-  return `<noscript><img src="${host.url}${fileOf(host, "pixel.gif")}?site=${domain}" alt="" width="1" height="1"></noscript>`;
+  return `<noscript><img src="${host.url}${fileOf(host, "pixel.gif")}?site=${domain}" referrerpolicy="no-referrer-when-downgrade" alt="" width="1" height="1"></noscript>`;
 }
 
 /** For letters: counts an opening, knows no visitor. */
