@@ -223,12 +223,12 @@ async function clicksAndSigns(page) {
   await until("it is stored", [{ n: "1" }], () => stored("SELECT toString(count()) AS n FROM open_events WHERE click_id = 'gclid'"));
   await page.goto(`${given.url}${SITE}?period=day&sources=campaigns&campaigns=click_id&devices=scores`);
   await until("the name of the click id", [["gclid", "1"]], () => rows(page, "Campaigns"));
-  await assertAccessible(page, "report");
   const isScore = ([name]) => /^(0, no sign of a machine|\d+ of 100)$/.test(name);
   await until("scores", true, async () => {
     const scores = await rows(page, "Machine score");
     return scores.length > 0 && scores.every(isScore);
   });
+  await assertAccessible(page, "report");
   await page.getByRole("table", { name: /^Campaigns by/ }).getByRole("link", { name: "gclid" }).click();
   await page.getByRole("button", { name: "Edit filter: Click id is gclid" }).waitFor();
   await until("its visitor", "1", () => tile(page, "Visitors"));
