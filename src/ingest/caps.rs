@@ -118,7 +118,7 @@ impl Caps {
                     self.cap(&mut at, Capped::EventName, &mut event.name, kept_back);
                 }
                 // Names of our table are few: a flood of others must not hide them.
-                if event.source == event.referrer || event.source == event.utm_source {
+                if !reduced.source_is_known {
                     self.cap(&mut at, Capped::Source, &mut event.source, kept_back);
                 }
                 for (dimension, value) in [
@@ -277,7 +277,7 @@ mod tests {
             browser: String::new(),
             template: template.into(),
         };
-        Reduced { row: Row::ScriptError(row), kept_back: Vec::new() }
+        Reduced { row: Row::ScriptError(row), kept_back: Vec::new(), source_is_known: false }
     }
 
     fn after(caps: &Caps, mut reduced: Reduced) -> (String, Vec<(KeptBack, String)>) {
@@ -342,7 +342,8 @@ mod tests {
             metric: Metric::Lcp,
             bucket: 1,
         };
-        let mut last = Reduced { row: Row::Vitals(Vec::new()), kept_back: Vec::new() };
+        let mut last =
+            Reduced { row: Row::Vitals(Vec::new()), kept_back: Vec::new(), source_is_known: false };
         for n in 0..=Capped::Page.most() {
             last.row = Row::Vitals(vec![vital(format!("/{n}"))]);
             caps.apply(&mut last);

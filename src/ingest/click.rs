@@ -39,6 +39,11 @@ pub(crate) fn note(campaign: &mut Campaign, name: &str) {
     }
 }
 
+/// Whether a parameter of this name is a click id.
+pub(crate) fn is_click_id(name: &str) -> bool {
+    CLICK_IDS.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,8 +22,12 @@ const MESSAGE_BYTES_MAX: usize = 2000;
 static ADDRESS: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)\b[a-z][a-z0-9+.-]*://[^\s)]+|\b(?:data|blob):[^\s)]+"));
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"(?s)"[^"]*"?|`[^`]*`?|“[^”]*”?|«[^»]*»?|‘[^’]*’?|(^|[^\p{L}])'[^']*(?:'|$)"#)
+    pattern(r#"(?s)".*"|`.*`|“.*”|«.*»|‘.*’|(^|[^\p{L}])'(?:[^']|'\p{L})*(?:'|$)"#)
 });
+/// A quotation that does not end.
+static OPEN: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?s)["`“«‘].*$"#));
+/// The query of an address without a scheme.
+static QUERY: LazyLock<Regex> = LazyLock::new(|| pattern(r"\?\S+"));
 static DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\d+"));
 
 /// What a page reports about itself, instead of an event of a visitor.
@@ -52,6 +56,8 @@ pub(crate) fn template(value: Option<&Value>) -> Result<String, PayloadError> {
     let text = clean(cut(sent, MESSAGE_BYTES_MAX), MESSAGE_BYTES_MAX);
     let text = ADDRESS.replace_all(&text, "url");
     let text = QUOTED.replace_all(&text, "${1}''");
+    let text = OPEN.replace_all(&text, "''");
+    let text = QUERY.replace_all(&text, "");
     let text = hide_all(&text);
     let text = DIGITS.replace_all(&text, "0");
     let text = cut(&text, TEMPLATE_BYTES_MAX).trim().to_owned();
@@ -84,6 +90,13 @@ mod tests {
             ("user jane@mail.example failed", "user :email failed"),
             ("key dGhpcyBpcyBhIHNlY3JldA bad", "key :token bad"),
             ("open 'never closed", "open ''"),
+            ("near 'it's jane' here", "near '' here"),
+            (
+                r#"Unexpected token 'x', "["Jane Doe", x]" is not valid JSON"#,
+                "Unexpected token '', '' is not valid JSON",
+            ),
+            ("failed /reset?token=hunter now", "failed /reset now"),
+            ("what is this?", "what is this?"),
         ] {
             assert_eq!(template(Some(&json!(sent))).unwrap(), kept, "{sent}");
         }

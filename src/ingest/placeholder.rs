@@ -18,9 +18,9 @@
 //! So `how-we-moved-to-TypeScript-in-2024` stays and `dGhpcyBpcyBhIHNlY3JldA` goes.
 //!
 //! A *telephone number* begins with `+` or `00` and has 8 to 15 digits (E.164), or is written as in
-//! North America (`415-555-0132`), or begins with an area code behind 0 and has 8 digits or more. A
-//! *card* has 13 to 19 digits in groups of four (or 4, 6 and 5) and passes the check of ISO/IEC
-//! 7812 (Luhn).
+//! North America (`415-555-0132`), or begins with an area code behind 0, has 9 digits or more and no
+//! date in it. A *card* has the first digits and the length that an issuer gives, in groups of four
+//! (or 4, 6 and 5), and passes the check of ISO/IEC 7812 (Luhn).
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -41,22 +41,31 @@ static HEX: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)[0-9a-f]{16,}"));
 static RUN: LazyLock<Regex> = LazyLock::new(|| pattern(r"[A-Za-z0-9_+-]{20,}={0,2}"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"\d{6,}"));
 static V4: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b")
+    pattern(
+        r"(^|[^0-9.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)($|[^0-9])",
+    )
 });
 static V6: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)\[?(?:\b(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|\b[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6}::(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})?)\]?",
+        r"(?i)(^|[^0-9a-z:])\[?(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6}::(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})?)\]?",
     )
 });
 static COORDINATES: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"-?\b\d{1,3}\.\d{3,}(?:,|;|/|\s|%2[cC])+-?\d{1,3}\.\d{3,}"));
+    LazyLock::new(|| pattern(r"(^|[^0-9.])-?\d{1,3}\.\d{3,}(?:,|;|\s|%2[cC])+-?\d{1,3}\.\d{3,}"));
 static CARD: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\b(?:\d{4}[ .-]?){3}\d{1,7}\b|\b\d{4}[ .-]\d{6}[ .-]\d{5}\b"));
-static ABROAD: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?:\+|\b00)[1-9](?:[ ./()-]{0,2}\d){7,14}\b"));
+static ABROAD: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(^|[^0-9A-Za-z+])(?:\+[1-9](?:[ .()-]{0,2}\d){7,14}|00[1-9]\d{1,2}(?:[ .()-]{0,2}\d){6,12})\b",
+    )
+});
 static AT_HOME: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"\(?\b[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4}\b|\b0[1-9]\d{1,4}[ .-]\d(?:[ .-]?\d){3,9}\b")
 });
+static DATE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:19|20)\d{2}[ .-]?\d{2}[ .-]?\d{2}"));
+/// Fewest digits of a telephone number that begins with an area code behind 0: German ones have 9,
+/// an ISSN has 8.
+const AT_HOME_DIGITS_MIN: usize = 9;
 /// Digits without which a text holds no address, place, card or telephone number.
 const DIGITS_MIN: usize = 4;
 
@@ -66,10 +75,9 @@ pub(crate) fn hide_contact(text: &str) -> Cow<'_, str> {
     if !has_digits(&text) {
         return text;
     }
-    let text = owned(text, |text| V4.replace_all(text, ":address"));
-    let text = owned(text, |text| V6.replace_all(text, address_or_word));
+    let text = owned(text, hide_addresses);
     let text = owned(text, |text| CARD.replace_all(text, card_or_digits));
-    owned(text, |text| ABROAD.replace_all(text, ":phone"))
+    owned(text, |text| ABROAD.replace_all(text, "${1}:phone"))
 }
 
 /// Whether a text holds anything of what is replaced in paths.
@@ -85,12 +93,11 @@ pub(crate) fn hide_all(text: &str) -> String {
         if !has_digits(text) {
             return Cow::Borrowed(text);
         }
-        let text = COORDINATES.replace_all(text, ":coordinates");
-        let text = owned(text, |text| V4.replace_all(text, ":address"));
-        let text = owned(text, |text| V6.replace_all(text, address_or_word));
+        let text = COORDINATES.replace_all(text, "${1}:coordinates");
+        let text = owned(text, hide_addresses);
         let text = owned(text, |text| CARD.replace_all(text, card_or_digits));
-        let text = owned(text, |text| ABROAD.replace_all(text, ":phone"));
-        owned(text, |text| AT_HOME.replace_all(text, ":phone"))
+        let text = owned(text, |text| ABROAD.replace_all(text, "${1}:phone"));
+        owned(text, |text| AT_HOME.replace_all(text, phone_or_number))
     });
     let text = HEX.replace_all(&text, |found: &Captures<'_>| {
         let digits =
@@ -118,11 +125,40 @@ fn has_digits(text: &str) -> bool {
         && text.bytes().any(|byte| byte.is_ascii_digit() || byte == b':')
 }
 
-/// `::` alone, as in `std::fs`, is no address.
+/// Replaces IP addresses. Twice for those of four numbers: what parts two of them belongs to both.
+fn hide_addresses(text: &str) -> Cow<'_, str> {
+    let text = V4.replace_all(text, "${1}:address${2}");
+    let text = owned(text, |text| V4.replace_all(text, "${1}:address${2}"));
+    owned(text, |text| V6.replace_all(text, address_or_word))
+}
+
+/// `::` between words, as in `std::fs`, is no address.
 fn address_or_word(found: &Captures<'_>) -> String {
     let run = found.get(0).map_or("", |run| run.as_str());
+    let before = found.get(1).map_or("", |before| before.as_str());
     let has_digit = run.bytes().any(|byte| byte.is_ascii_digit());
-    if has_digit && run.matches(':').count() > 2 { ":address".to_owned() } else { run.to_owned() }
+    if has_digit { format!("{before}:address") } else { run.to_owned() }
+}
+
+/// A date, a part's number or an ISSN is no telephone number.
+fn phone_or_number(found: &Captures<'_>) -> String {
+    let run = found.get(0).map_or("", |run| run.as_str());
+    let digits = run.bytes().filter(u8::is_ascii_digit).count();
+    let is_phone = digits >= AT_HOME_DIGITS_MIN && !DATE.is_match(run);
+    if is_phone { ":phone".to_owned() } else { run.to_owned() }
+}
+
+/// Whether digits begin and are as many as those of a card (ISO/IEC 7812 and the issuers' ranges).
+fn has_issuer(digits: &[u32]) -> bool {
+    let first = digits.iter().take(4).fold(0, |number, digit| number * 10 + digit);
+    matches!(
+        (first, digits.len()),
+        (4000..5000, 13 | 16 | 19)
+            | (5100..5600 | 2221..2721 | 3528..3590, 16)
+            | (3400..3500 | 3700..3800, 15)
+            | (3000..3060 | 3600..3700 | 3800..4000, 14)
+            | (6000..7000, 16..=19)
+    )
 }
 
 fn card_or_digits(found: &Captures<'_>) -> String {
@@ -134,7 +170,7 @@ fn card_or_digits(found: &Captures<'_>) -> String {
         (_, twice) => twice,
     };
     let sum: u32 = digits.iter().rev().enumerate().map(doubled).sum();
-    let is_card = (13..=19).contains(&digits.len()) && sum.is_multiple_of(10);
+    let is_card = has_issuer(&digits) && sum.is_multiple_of(10);
     if is_card { ":card".to_owned() } else { run.to_owned() }
 }
 
@@ -234,6 +270,7 @@ mod tests {
             ("call +49 30 1234567 now", "call :phone now"),
             ("card 4111 1111 1111 1111", "card :card"),
             ("from 203.0.113.9", "from :address"),
+            ("120208462342340120", "120208462342340120"),
             ("id 550e8400-e29b-41d4-a716-446655440000", "id 550e8400-e29b-41d4-a716-446655440000"),
             ("nothing here", "nothing here"),
         ] {
@@ -264,6 +301,22 @@ mod tests {
             ("/tel/030-1234-567", "/tel/:phone"),
             ("/2026-11-22/10-30-59", "/2026-11-22/10-30-59"),
             ("/isbn/978-3-16-14841", "/isbn/978-3-16-14841"),
+            ("/log/ip_203.0.113.9", "/log/ip_:address"),
+            ("/ip203.0.113.9/203.0.113.8", "/ip:address/:address"),
+            ("/203.0.113.9_x", "/:address_x"),
+            ("/net/2600::/fe80::1", "/net/:address/:address"),
+            ("/at/10:30:00", "/at/10:30:00"),
+            ("/photo/001/2024/11/22", "/photo/001/2024/11/22"),
+            ("/files/001/002/003/004", "/files/001/002/003/004"),
+            ("/files/001-002-003-004", "/files/001-002-003-004"),
+            ("/search/world+cup+2026/11/22", "/search/world+cup+2026/11/22"),
+            ("/tag/c++17/2024/05/12", "/tag/c++17/2024/05/12"),
+            ("/ep/007-2024-11-22", "/ep/007-2024-11-22"),
+            ("/issn/0140-6736", "/issn/0140-6736"),
+            ("/parts/0123-4567", "/parts/0123-4567"),
+            ("/img/012-2024-11-22", "/img/012-2024-11-22"),
+            ("/en/ep/045-1999", "/en/ep/045-1999"),
+            ("/doi/10.1000/182.234", "/doi/10.1000/182.234"),
         ] {
             assert_eq!(hide_all(sent), kept, "{sent}");
             assert_eq!(identifies(sent), sent != kept, "{sent}");

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::ingest::payload::{PayloadError, error};
 use crate::ingest::placeholder::identifies;
@@ -15,6 +15,8 @@ use crate::ingest::url::text;
 
 /// Properties of one event that are kept, the first by name.
 pub(crate) const PROPS_MAX: usize = 30;
+/// Properties of one event that are looked at.
+const SENT_MAX: usize = 300;
 /// Longest name of a property, in bytes.
 pub(crate) const PROP_NAME_BYTES_MAX: usize = 300;
 /// Longest value of a property, in bytes.
@@ -33,7 +35,7 @@ pub(crate) struct Props {
 pub(crate) fn read(value: Option<&Value>) -> Result<Props, PayloadError> {
     let Some(sent) = value.and_then(object) else { return Ok(Props::default()) };
     let mut props = Props::default();
-    for (name, value) in sent.iter() {
+    for (name, value) in sent.iter().take(SENT_MAX) {
         let Some(value) = scalar(value) else { continue };
         if name.len() > PROP_NAME_BYTES_MAX {
             return Err(error("props", "has a name that is too long: at most 300 bytes"));
@@ -41,11 +43,14 @@ pub(crate) fn read(value: Option<&Value>) -> Result<Props, PayloadError> {
         if value.len() > PROP_VALUE_BYTES_MAX {
             return Err(error("props", "has a value that is too long: at most 2000 bytes"));
         }
+        if props.fit.len() == PROPS_MAX {
+            continue;
+        }
         let name = clean(name, PROP_NAME_BYTES_MAX);
         let value = kept(&clean(&value, PROP_VALUE_BYTES_MAX));
         let is_new = props.fit.iter().all(|(known, _)| *known != name);
         // A name that points at somebody is nobody's name of a property: it is not even counted.
-        if name.is_empty() || identifies(&name) || !is_new || props.fit.len() == PROPS_MAX {
+        if name.is_empty() || identifies(&name) || !is_new {
             continue;
         }
         match value {
@@ -66,8 +71,10 @@ fn kept(value: &str) -> Option<String> {
         value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
     let is_page = starts("/") || starts("http://") || starts("https://");
-    let value = if is_page { text(value, PROP_VALUE_BYTES_MAX) } else { value.to_owned() };
-    (is_page || !identifies(&value)).then_some(value)
+    if !is_page {
+        return (!identifies(value)).then(|| value.to_owned());
+    }
+    Some(text(value, PROP_VALUE_BYTES_MAX)).filter(|reduced| !reduced.is_empty())
 }
 
 /// The object itself, or the one in a string; anything else is no property.
@@ -82,9 +89,20 @@ fn object(value: &Value) -> Option<Cow<'_, Map<String, Value>>> {
 fn scalar(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(Cow::Borrowed(text)),
-        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Number(number) => Some(Cow::Owned(written(number))),
         Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A number with three digits behind the point at most: those of a third are no id.
+fn written(number: &Number) -> String {
+    match number.as_f64() {
+        Some(fraction) if !(number.is_i64() || number.is_u64()) => {
+            let text = format!("{fraction:.3}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        _ => number.to_string(),
     }
 }
 
@@ -114,17 +132,23 @@ mod tests {
         let sent = json!({
             "url": "https://shop.example/x?token=1", "next": "/order/12345678?x=1", "plan": "pro",
             "who": "jane@example.com", "user": 1234567, "ip": "203.0.113.9", "tel": "+49 30 1234567",
-            "key": "dGhpcyBpcyBhIHNlY3JldA", "a@b.example": "x", "price": 19.99,
+            "key": "dGhpcyBpcyBhIHNlY3JldA", "a@b.example": "x", "price": 19.99, "share": 1.0 / 3.0,
+            "broken": "https://exa mple.org/reset?token=eyJhbGciOiJIUzI1NiJ9",
+            "port": "https://e.example:99999/?token=secret", "none": "https://?token=secret",
+            "host": "http://203.0.113.9/a",
         });
         let props = read(Some(&sent)).unwrap();
         let fit = [
+            ("host", "http://:address/a"),
             ("next", "/order/:number"),
             ("plan", "pro"),
             ("price", "19.99"),
+            ("share", "0.333"),
             ("url", "https://shop.example/x"),
         ];
         assert_eq!(props.fit, fit.map(|(n, v)| (n.to_owned(), v.to_owned())));
-        assert_eq!(props.identifying, ["ip", "key", "tel", "user", "who"]);
+        let identifying = ["broken", "ip", "key", "none", "port", "tel", "user", "who"];
+        assert_eq!(props.identifying, identifying);
     }
 
     #[test]

@@ -5,8 +5,10 @@
 
 use url::Url;
 
+use crate::ingest::click::is_click_id;
 use crate::ingest::placeholder::hide_all;
 use crate::ingest::text::{clean, cut};
+use crate::ingest::url::decoded;
 
 /// Parameters of one address that are looked at.
 const PAIRS_MAX: usize = 30;
@@ -22,7 +24,8 @@ pub(crate) fn reduced(url: &Url) -> Vec<(String, String)> {
     }
     let pairs = url.query_pairs().take(PAIRS_MAX);
     pairs
-        .filter(|(name, _)| name.len() <= NAME_BYTES_MAX && !name.starts_with("utm_"))
+        .filter(|(name, _)| name.len() <= NAME_BYTES_MAX)
+        .filter(|(name, _)| !name.starts_with("utm_") && !is_click_id(name))
         .map(|(name, value)| (name.into_owned(), part(&value)))
         .filter(|(_, value)| !value.is_empty())
         .collect()
@@ -30,7 +33,8 @@ pub(crate) fn reduced(url: &Url) -> Vec<(String, String)> {
 
 /// A value as it can stand in a stored address: what parts an address is left out.
 fn part(value: &str) -> String {
-    let plain = clean(value, 4 * VALUE_BYTES_MAX).replace(['&', '?', '#', '='], " ");
+    let plain = clean(&decoded(cut(value, 12 * VALUE_BYTES_MAX)), 4 * VALUE_BYTES_MAX)
+        .replace(['&', '?', '#', '='], " ");
     cut(&hide_all(&plain), VALUE_BYTES_MAX).trim().to_owned()
 }
 
@@ -43,7 +47,7 @@ mod tests {
         let long = "z".repeat(300);
         let address = format!(
             "https://e.example/?id=5&who=jane%40mail.example&t=eyJhbGciOiJIUzI1NiJ9aB3&utm_term=x\
-             &empty=&n=123456789&a=b%26c%3Dd&long={long}"
+             &gclid=SECRET&ip=203%252E0%252E113%252E9&empty=&n=123456789&a=b%26c%3Dd&long={long}"
         );
         let pairs = reduced(&Url::parse(&address).unwrap());
         let value = |name: &str| {
@@ -54,7 +58,8 @@ mod tests {
         assert_eq!(value("t"), Some(":token"));
         assert_eq!(value("n"), Some(":number"));
         assert_eq!(value("a"), Some("b c d"));
-        assert_eq!((value("utm_term"), value("empty")), (None, None));
+        assert_eq!((value("utm_term"), value("empty"), value("gclid")), (None, None, None));
+        assert_eq!(value("ip"), Some(":address"));
         assert_eq!(value("long").unwrap().len(), VALUE_BYTES_MAX);
         assert_eq!(reduced(&Url::parse("https://e.example/").unwrap()), []);
     }

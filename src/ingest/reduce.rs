@@ -8,7 +8,7 @@ use crate::ingest::measured::Report;
 use crate::ingest::source::Source;
 use crate::ingest::url::{Campaign, Page};
 use crate::ingest::{Payload, Prepared, SiteRules, Target, admit, props};
-use crate::model::{Event, KeptBack, Outcome, Refusal, ScriptError, Vital};
+use crate::model::{Event, KeptBack, Outcome, Refusal, ScriptError, Site, Vital};
 
 /// Events of the script that are about a place in the site: they get its path as a property.
 pub(super) const EVENTS_WITH_PATH: [&str; 5] =
@@ -32,6 +32,8 @@ pub struct Reduced {
     pub row: Row,
     /// What is not, by the name of its property.
     pub kept_back: Vec<(KeptBack, String)>,
+    /// The source has a name of our table, of which there are few.
+    pub source_is_known: bool,
 }
 
 /// The row of one site.
@@ -58,9 +60,11 @@ pub fn reduce(
     let path = page.map_or_else(String::new, |page| rules.path(&page.path, &page.query));
     let reported = match &payload.report {
         Report::None => {
-            let (props, kept_back) = properties(payload, rules, &path);
-            let event = event(prepared, payload, target, page, path, props);
-            return Ok(Reduced { row: Row::Event(Box::new(event)), kept_back });
+            let (props, kept_back) = properties(payload, site, rules, &path);
+            let source = source(prepared, payload, target, page);
+            let source_is_known = source.is_known;
+            let event = event(prepared, payload, target, (page, path, source), props);
+            return Ok(Reduced { row: Row::Event(Box::new(event)), kept_back, source_is_known });
         }
         Report::Vitals(values) => Row::Vitals(
             values
@@ -84,26 +88,20 @@ pub fn reduce(
             template: template.clone(),
         }),
     };
-    Ok(Reduced { row: reported, kept_back: Vec::new() })
+    Ok(Reduced { row: reported, kept_back: Vec::new(), source_is_known: false })
 }
 
 fn event(
     prepared: &Prepared,
     payload: &Payload,
     target: &Target<'_>,
-    page: Option<&Page>,
-    path: String,
+    (page, path, source): (Option<&Page>, String, Source),
     props: Vec<(String, String)>,
 ) -> Event {
     let site = target.site;
     let hostname = page.map_or("", |page| &page.hostname);
     let is_own = is_own(payload, target, page);
     let referrer = if is_own { "" } else { &prepared.referrer };
-    let source = match page {
-        None => Source { name: channel::EMAIL.to_owned(), channel: channel::EMAIL },
-        Some(_) if is_own => payload.source(""),
-        Some(_) => prepared.source.clone(),
-    };
     let utm = |field: fn(&Campaign) -> &String| {
         page.map_or_else(String::new, |page| field(&page.campaign).clone())
     };
@@ -151,6 +149,23 @@ fn event(
     }
 }
 
+/// Where the event comes from: a mail, the site itself, or what was prepared.
+fn source(
+    prepared: &Prepared,
+    payload: &Payload,
+    target: &Target<'_>,
+    page: Option<&Page>,
+) -> Source {
+    match page {
+        None => {
+            let name = channel::EMAIL.to_owned();
+            Source { name, channel: channel::EMAIL, is_known: true }
+        }
+        Some(_) if is_own(payload, target, page) => payload.source(""),
+        Some(_) => prepared.source.clone(),
+    }
+}
+
 /// Whether the referrer is a page of the site itself.
 fn is_own(payload: &Payload, target: &Target<'_>, page: Option<&Page>) -> bool {
     target.site.admits(&payload.referrer)
@@ -159,9 +174,25 @@ fn is_own(payload: &Payload, target: &Target<'_>, page: Option<&Page>) -> bool {
 
 type KeptBackNames = Vec<(KeptBack, String)>;
 
+/// A value that is a path, or an address, of the site follows the site's rules for paths.
+fn by_rules(value: &str, site: &Site, rules: &SiteRules) -> String {
+    if value.starts_with('/') {
+        return rules.path(value, &[]);
+    }
+    let parts = value.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
+    if let Some((scheme, rest)) = parts
+        && let Some((host, path)) = rest.split_once('/')
+        && site.admits(host)
+    {
+        return format!("{scheme}://{host}{}", rules.path(&format!("/{path}"), &[]));
+    }
+    value.to_owned()
+}
+
 /// The properties that the site keeps, and the names of the others.
 fn properties(
     payload: &Payload,
+    site: &Site,
     rules: &SiteRules,
     path: &str,
 ) -> (Vec<(String, String)>, KeptBackNames) {
@@ -174,7 +205,7 @@ fn properties(
     let mut kept = Vec::new();
     for (name, value) in &payload.props.fit {
         if rules.keeps(name) {
-            kept.push((name.clone(), value.clone()));
+            kept.push((name.clone(), by_rules(value, site, rules)));
         } else {
             kept_back.push((KeptBack::Property, name.clone()));
         }

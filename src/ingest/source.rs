@@ -35,6 +35,8 @@ pub struct Source {
     pub name: String,
     /// Such as `Organic Search`.
     pub channel: &'static str,
+    /// The name is one of our table.
+    pub is_known: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -110,7 +112,7 @@ pub fn find(campaign: &Campaign, referrer: &str) -> Source {
         google_click: campaign.google_click,
         microsoft_click: campaign.microsoft_click,
     });
-    Source { name, channel }
+    Source { name, channel, is_known: known.is_some() }
 }
 
 /// Reads the table now, so that no request waits for it.

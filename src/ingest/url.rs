@@ -149,8 +149,10 @@ pub(crate) fn text(value: &str, bytes_max: usize) -> String {
     let is_page = ["http://", "https://"].iter().any(|scheme| {
         value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     });
-    let reduced = if let Some(url) = Url::parse(value).ok().filter(|_| is_page) {
-        let host = host(&url).unwrap_or_default();
+    let reduced = if is_page {
+        // What only looks like an address could hold anything behind its beginning.
+        let Ok(url) = Url::parse(value) else { return String::new() };
+        let host = foreign_host(&host(&url).unwrap_or_default());
         format!("{}://{host}{}", url.scheme(), path(url.path(), ""))
     } else if value.starts_with('/') {
         path(value.split(['?', '#']).next().unwrap_or_default(), "")
@@ -191,7 +193,7 @@ fn without_query(path: &str) -> &str {
     }
 }
 
-fn decoded(encoded: &str) -> String {
+pub(super) fn decoded(encoded: &str) -> String {
     let mut text = encoded.to_owned();
     for _ in 0..DECODE_ROUNDS_MAX {
         if !text.contains('%') {

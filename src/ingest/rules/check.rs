@@ -1,5 +1,7 @@
 //! What is wrong with rules that somebody wrote, said so that they can be mended.
 
+use crate::ingest::click;
+use crate::ingest::placeholder::hide_all;
 use crate::ingest::rules::{network, pattern};
 use crate::ingest::text::clean;
 use crate::ingest::url::CAMPAIGN_BYTES_MAX;
@@ -114,6 +116,12 @@ fn list(
 fn parameter(text: &str) -> Result<(), RuleError> {
     const FIELD: &str = "query_params";
     short(FIELD, text, NAME_BYTES_MAX)?;
+    if click::is_click_id(text) {
+        return Err(wrong(
+            FIELD,
+            format!("{text:?} names a click: its value is never kept, its name always is"),
+        ));
+    }
     if text.contains(['&', '=', '?', '#', '*', ' ']) || clean(text, CAMPAIGN_BYTES_MAX) != text {
         return Err(wrong(
             FIELD,
@@ -140,6 +148,16 @@ fn path_pattern(field: &'static str, text: &str) -> Result<(), RuleError> {
             format!(
                 "{text:?} is no pattern of a path: begin with /, use * for a part and ** for the \
                  rest, such as /user/* or /admin/**"
+            ),
+        ));
+    }
+    let stored = hide_all(text);
+    if stored != text {
+        return Err(wrong(
+            field,
+            format!(
+                "{text:?} never fits, since ids are replaced before rules are looked at: write \
+                 {stored:?}"
             ),
         ));
     }
@@ -198,6 +216,8 @@ mod tests {
         for (json, field) in [
             (serde_json::json!({"query_params": ["a=b"]}), "query_params"),
             (serde_json::json!({"query_params": ["x".repeat(101)]}), "query_params"),
+            (serde_json::json!({"query_params": ["gclid"]}), "query_params"),
+            (serde_json::json!({"excluded_paths": ["/order/123456"]}), "excluded_paths"),
             (serde_json::json!({"properties": many(31)}), "properties"),
             (serde_json::json!({"properties": ["a\u{202e}b"]}), "properties"),
             (serde_json::json!({"excluded_paths": ["admin"]}), "excluded_paths"),

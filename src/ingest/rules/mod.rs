@@ -20,7 +20,7 @@ use crate::model::{PathRule, Rules, Site, SiteId};
 pub use check::{PROPERTIES_MAX, RuleError, checked};
 
 /// Properties that are stored without being declared: those of the script's own events.
-pub const OWN_PROPERTIES: [&str; 3] = ["path", "search_query", "url"];
+pub const OWN_PROPERTIES: [&str; 2] = ["path", "url"];
 
 /// Memory one compiled pattern may take, in bytes; such patterns take some thousand.
 const COMPILED_BYTES_MAX: usize = 1 << 20;

@@ -154,3 +154,40 @@ fn a_flood_of_names_and_referrers_hides_neither_page_views_nor_known_sources() {
     assert_eq!((event.referrer.as_str(), event.channel.as_str()), (caps::MORE, "Organic Search"));
     assert_eq!(sent("Outbound Link: Click", "new.example").name, "Outbound Link: Click");
 }
+
+#[test]
+fn path_rules_hold_for_addresses_in_properties_too() {
+    let rules = Rules {
+        path_rules: vec![PathRule { from: "/user/**".into(), to: "/user/:name".into() }],
+        properties: vec!["next".into()],
+        ..Rules::default()
+    };
+    let body = at_path("/").replace(
+        '{',
+        r#"{"p":{"path":"/user/jane","url":"https://www.example.com/user/jane/invoice.pdf?x=1",
+            "next":"https://elsewhere.example/user/jane"},"#,
+    );
+    let props = event_of(by_rules(&rules, "8.8.8.8", &body).unwrap()).props;
+    let expected = [
+        ("next", "https://elsewhere.example/user/jane"),
+        ("path", "/user/:name"),
+        ("url", "https://example.com/user/:name"),
+    ];
+    assert_eq!(props, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn sources_that_anybody_can_make_up_have_a_cap() {
+    let caps = caps::Caps::default();
+    let source = |query: &str| {
+        let body = at_path(&format!("/?{query}"));
+        let mut reduced = by_rules(&Rules::default(), "8.8.8.8", &body).unwrap();
+        caps.apply(&mut reduced);
+        event_of(reduced).source
+    };
+    for n in 0..5_000 {
+        assert_eq!(source(&format!("ref=r{n}")), format!("r{n}"));
+    }
+    assert_eq!(source("ref=another"), caps::MORE);
+    assert_eq!((source("ref=google"), source("ref=r7")), ("Google".to_owned(), "r7".to_owned()));
+}
