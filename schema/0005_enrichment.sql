@@ -85,3 +85,22 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1,
     max_suspicious_broken_parts_bytes = 1000000000000, non_replicated_deduplication_window = 0,
     old_parts_lifetime = 30, cleanup_delay_period = 10, max_cleanup_delay_period = 20,
     cleanup_delay_period_random_add = 5;
+
+-- Files of replaced parts leave the disk soon here, too: a changed password or a revoked key must not
+-- stay in an old part.
+ALTER TABLE schema_versions MODIFY SETTING old_parts_lifetime = 30, cleanup_delay_period = 10,
+    max_cleanup_delay_period = 20, cleanup_delay_period_random_add = 5;
+ALTER TABLE accounts MODIFY SETTING old_parts_lifetime = 30, cleanup_delay_period = 10,
+    max_cleanup_delay_period = 20, cleanup_delay_period_random_add = 5;
+ALTER TABLE logins MODIFY SETTING old_parts_lifetime = 30, cleanup_delay_period = 10,
+    max_cleanup_delay_period = 20, cleanup_delay_period_random_add = 5;
+ALTER TABLE api_keys MODIFY SETTING old_parts_lifetime = 30, cleanup_delay_period = 10,
+    max_cleanup_delay_period = 20, cleanup_delay_period_random_add = 5;
+ALTER TABLE leases MODIFY SETTING old_parts_lifetime = 30, cleanup_delay_period = 10,
+    max_cleanup_delay_period = 20, cleanup_delay_period_random_add = 5;
+ALTER TABLE closed_batches MODIFY SETTING old_parts_lifetime = 30, cleanup_delay_period = 10,
+    max_cleanup_delay_period = 20, cleanup_delay_period_random_add = 5;
+ALTER TABLE closed_days MODIFY SETTING old_parts_lifetime = 30, cleanup_delay_period = 10,
+    max_cleanup_delay_period = 20, cleanup_delay_period_random_add = 5;
+ALTER TABLE masks MODIFY SETTING old_parts_lifetime = 30, cleanup_delay_period = 10,
+    max_cleanup_delay_period = 20, cleanup_delay_period_random_add = 5;

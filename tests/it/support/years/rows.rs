@@ -92,6 +92,9 @@ impl Encoded {
         self.props(bytes, event);
         bytes.extend_from_slice(&event.revenue.to_le_bytes());
         bytes.extend_from_slice(&text(if event.revenue == 0 { "" } else { "EUR" }));
+        // Neither a click id nor a sign of a machine.
+        bytes.extend_from_slice(&text(""));
+        bytes.extend_from_slice(&text("0"));
         bytes.extend_from_slice(&event.spool.to_le_bytes());
         bytes.extend_from_slice(&event.batch.to_le_bytes());
         bytes.extend_from_slice(&event.position.to_le_bytes());
