@@ -22,6 +22,9 @@ const SILENT = {
   "Google Analytics switched off": "window['ga-disable-UA-12345-6'] = true",
   "Google Analytics 4 switched off": "window['ga-disable-G-ABC'] = true",
   "the Google Analytics opt-out add-on": "window._gaUserPrefs = { ioo: () => true }",
+  "an add-on that answers in another way": "window._gaUserPrefs = { ioo: true }",
+  "headcount, beside an add-on that breaks":
+    "window._gaUserPrefs = { ioo() { throw Error('broken') } };" + kept("headcount_ignore", "true"),
   headcount: kept("headcount_ignore", "true"),
   Plausible: kept("plausible_ignore", "true"),
   Umami: kept("umami.disabled", "1"),

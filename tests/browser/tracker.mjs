@@ -203,6 +203,37 @@ const PAGES = {
   },
   "/hook/missing": { head: full(`data-transform="nobody"`), silent: true },
 
+  // what fails sends nothing, and breaks neither the site's own moves nor what comes after it
+  "/broken": {
+    head: `<script>window.headcount = window.headcount || function () { (headcount.q = headcount.q || []).push(arguments) };
+      headcount.props = () => { throw Error("no properties") }; headcount("Early")</script>${full()}`,
+    act: (page) =>
+      page.evaluate(async () => {
+        headcount.props = () => ({ a: 1n });
+        history.pushState(null, "", "/broken/2");
+        headcount.props = { a: 1 };
+        window.answer = await new Promise((callback) =>
+          headcount("Nowhere", { u: "http://", callback: (answer) => callback(answer ?? "nothing") }),
+        );
+        headcount("Own");
+      }),
+    after: async (page) => assert.equal(await page.evaluate(() => window.answer), "nothing"),
+    rows: { "/broken/2": ["Own {a: 1}"] },
+  },
+  // tags that say too little: the console says what is missing, and the visitor's switch works
+  "/unnamed": {
+    head: `<script>window._gaUserPrefs = { ioo: true }</script>
+      ${["full", "vitals", "opt-out"].map((file) => `<script type="module" src="${given.url}/js/${file}.js"></script>`).join("")}
+      <script defer src="${given.url}/js/full.js"></script>`,
+    body: "<div data-headcount-opt-out></div>",
+    after: async (page, seen) => {
+      assert.equal(await page.getByRole("checkbox", { checked: false, disabled: true }).count(), 1);
+      const says = /^warning: headcount counts nothing: load it by <script defer data-domain/;
+      assert.deepEqual(seen.faults.map((fault) => says.test(fault) || fault), [true, true, true]);
+    },
+    silent: true,
+  },
+
   // several tags
   "/tags": {
     host: "a.shop.example",
@@ -240,10 +271,19 @@ const PAGES = {
     rows: { "/path/moved": ["pageview"] },
     door: "ORIGIN/x/e",
   },
+  // a host whose name looks like such a path is none
+  "/path/host": {
+    head: `<script defer data-domain="shop.example" src="http://s.jsdir.shop.example:PORT/js/script.js"></script>`,
+    rows: { "/path/host": ["pageview"] },
+    door: "http://s.jsdir.shop.example:PORT/api/event",
+  },
 };
 
 await run(async (browser) => {
-  const shop = await siteOf((path) => PAGES[path] && { ...PAGES[path], body: filled(PAGES[path].body) }, { "/x/": "/numbers/" });
+  const shop = await siteOf(
+    (path) => PAGES[path] && { head: filled(PAGES[path].head), body: filled(PAGES[path].body) },
+    { "/x/": "/numbers/", "/js/": "/js/", "/api/": "/api/" },
+  );
   function filled(text = "") {
     return text.replaceAll("ORIGIN", shop.origin).replaceAll("PORT", shop.port);
   }
@@ -255,7 +295,7 @@ await run(async (browser) => {
     await page.goto(`http://${one.host ?? "shop.example"}:${shop.port}${one.open ?? path}`);
     await one.act?.(page);
     await sleep(50);
-    await one.after?.(page);
+    await one.after?.(page, seen);
     if (one.silent) assert.deepEqual(collected(seen), [], `${path} sends nothing`);
     if (one.door) {
       const doors = seen.requests.filter(({ body }) => body).map(({ url }) => url);

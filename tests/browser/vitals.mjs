@@ -59,7 +59,7 @@ await run(async (browser) => {
   await one.page.locator("#quick").click();
   await one.page.locator("#slow").click();
   await sleep(BUSY + 100);
-  await one.page.evaluate(() => history.pushState(null, "", "/slow"));
+  await one.page.evaluate(() => history.pushState(null, "", "/slow/moved"));
   await one.page.goto("about:blank");
   await until("one request", 1, () => sent("web_vitals").length);
   await sleep(200);
@@ -103,16 +103,30 @@ await run(async (browser) => {
   await until("two requests", parts, () => sent("web_vitals").map(({ v }) => Object.keys(v).sort()));
   await one.context.close();
 
-  // several sites, pages left out, the site's hook
+  // several sites, pages left out, the site's hook; a site that moves on by itself: the numbers stay
+  // with the page that was loaded (and are left out with it), errors belong to the page in view
   for (const [path, wanted] of [
     ["/two", [["a.shop.example", "/two"], ["shop.example", "/two"]]],
     ["/left/out", []],
     ["/hook/secret", [["shop.example", "/hook/public"]]],
   ]) {
     one = await open(path);
+    await one.page.evaluate(() => {
+      history.pushState(null, "", "/moved");
+      setTimeout(() => {
+        try {
+          JSON.parse('["Jane Doe", x]');
+        } catch ({ message }) {
+          throw Error(message + " in `a `Jane` b` of /reset?token=abc");
+        }
+      });
+    });
     await sleep(200);
     await one.page.goto("about:blank");
     await sleep(200);
+    const late = "/moved Error: Unexpected token '', '' is not valid JSON in '' of /reset";
+    const errors = sent("js_error").map(({ u, t }) => `${new URL(u).pathname} ${t}`);
+    assert.deepEqual(errors, heads[path].split("defer").slice(1).map(() => late));
     await until(path, wanted, () => sent("web_vitals").map(({ d, u }) => [d, new URL(u).pathname]).sort());
     await one.context.close();
   }

@@ -1,2 +1,8 @@
 /** Set by the build: true in `full.js`, false in `script.js`, where what it guards is left out. */
 declare const FULL: boolean;
+
+/** What only some browsers say. */
+interface Navigator {
+  readonly msDoNotTrack?: string;
+  readonly globalPrivacyControl?: boolean;
+}

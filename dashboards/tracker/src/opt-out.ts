@@ -39,7 +39,13 @@ const toggles: Toggle[] = [];
 /** Whether something other than our switch keeps this browser from being counted. */
 function byBrowser(): boolean {
   try {
-    return !!(asked() || Object.keys(localStorage).some((name) => name != KEY && isOn(localStorage, name)));
+    if (asked()) return true;
+  } catch {
+    // who cannot be asked is not counted
+    return true;
+  }
+  try {
+    return Object.keys(localStorage).some((name) => name != KEY && isOn(localStorage, name));
   } catch {
     return false;
   }

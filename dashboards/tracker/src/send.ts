@@ -2,8 +2,8 @@
  * One event, from its name to the request. It is sent once and never again: a lost event stays
  * lost, and nothing piles up in the page.
  */
-import { shape } from "./shape";
-import { api, page, sets, silent } from "./silence";
+import { complete, shape } from "./shape";
+import { api, domains, page, silent } from "./silence";
 
 /** What a caller may add to an event. */
 export interface Options {
@@ -32,9 +32,7 @@ export type Send = (name: string, options?: Options) => void;
 export const counting: Send[] & Record<string, unknown> = (page.__headcount = page.__headcount || []);
 
 /** The sites of this tag that no tag before it counts for. */
-export const sites = sets
-  .domain!.split(",")
-  .filter((site) => !counting[site] && (counting[site] = 1));
+export const sites = domains().filter((site) => !counting[site] && (counting[site] = 1));
 
 /** Sends one event, or calls back with nothing when it must not. */
 export function send(name: string, options?: Options, attention?: Attention): void {
@@ -45,7 +43,7 @@ export function send(name: string, options?: Options, attention?: Attention): vo
   } else if (silent()) {
     given.callback?.();
   } else {
-    const event = {
+    const event = () => ({
       n: name,
       u: given.u || given.url || location.href,
       d: sites.join(),
@@ -55,9 +53,9 @@ export function send(name: string, options?: Options, attention?: Attention): vo
       i: given.interactive,
       $: given.revenue,
       ...attention,
-    };
-    const shaped = FULL ? shape(event) : event;
-    if (FULL && !shaped) return given.callback?.();
+    });
+    const body = FULL ? shape(event(), complete) : undefined;
+    if (FULL && !body) return given.callback?.();
     fetch(api, {
       method: "POST",
       // the last event outlives the page
@@ -65,7 +63,7 @@ export function send(name: string, options?: Options, attention?: Attention): vo
       // a dashboard on the same host has a login cookie: it is none of the collector's business
       credentials: "omit",
       // a text, sent as text/plain: no preflight
-      body: JSON.stringify(shaped),
+      body: FULL ? body : JSON.stringify(event()),
     }).then(
       (answer) => given.callback?.({ status: answer.status }),
       (error) => given.callback?.({ error }),

@@ -45,16 +45,15 @@ function matches(path: string, pattern: string): boolean {
 }
 
 /** Whether the tag leaves the page at this address out. */
-export function left(address: string): boolean {
+function left(address: string): boolean {
   const { pathname, hash } = new URL(address, location.href);
   const path = pathname + (has("hash") ? hash : "");
   const among = (name: string) => list(name).some((pattern) => matches(path, pattern));
   return (has("include") && !among("include")) || among("exclude");
 }
 
-/** The event as it may be sent, or nothing. */
-export function shape(event: Event): Event | null | undefined {
-  if (left(event.u)) return;
+/** Adds the properties of the tag and of the page; the event's own come before them. */
+export function complete(event: Event): void {
   const given = page.headcount && page.headcount.props;
   event.p = {
     ...properties(tag, /^(?:data-prop|event)-(.+)/),
@@ -62,16 +61,20 @@ export function shape(event: Event): Event | null | undefined {
     ...event.p,
   };
   if (has("hash")) event.h = 1;
-  return transformed(event);
 }
 
-/** What the site's own hook makes of an event; nothing when it says so. */
-export function transformed(event: Event): Event | null | undefined {
-  if (!sets.transform) return event;
+/**
+ * The text to send for an event, or nothing: for pages left out, and when the site's own hook says
+ * so. `complete` may add to it first.
+ */
+export function shape(event: Event, complete?: (event: Event) => void): string | undefined {
   try {
-    return page[sets.transform](event);
+    if (left(event.u)) return;
+    complete?.(event);
+    const shaped = sets.transform ? page[sets.transform](event) : event;
+    return shaped && JSON.stringify(shaped);
   } catch (failed) {
-    // the hook may be what takes a secret out: without it nothing is sent
+    // what failed may be what takes a secret out: without it nothing is sent, and the page goes on
     console.error(failed);
   }
 }

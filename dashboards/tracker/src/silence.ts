@@ -3,8 +3,10 @@
  * counts. Nothing is written, and of the storage only the named flags are read.
  */
 
-/** The tag that loaded this file, and its `data-` attributes. */
-export const tag = document.currentScript as HTMLScriptElement;
+/** The tag that loaded this file (a module has none: then one without attributes), and its `data-` attributes. */
+export const tag = (
+  FULL ? document.currentScript || document.createElement("script") : document.currentScript
+) as HTMLScriptElement;
 export const sets = tag.dataset;
 export const page = window as unknown as Record<string, any>;
 
@@ -12,7 +14,16 @@ export const page = window as unknown as Record<string, any>;
  * Where events go: beside a file with a name of one letter (the operator's own path), else to the
  * usual address of the file's origin.
  */
-export const api = sets.api || new URL(/\/\w\.js/.test(tag.src) ? "e" : "/api/event", tag.src);
+export const api =
+  sets.api ||
+  new URL(/\/\w\.js(\?|$)/.test(tag.src) ? "e" : "/api/event", FULL ? tag.src || document.baseURI : tag.src);
+
+/** The sites that the tag names; without any, the console says how to (not in `script.js`: its bytes are counted). */
+export function domains(): string[] {
+  if (!FULL || sets.domain) return sets.domain!.split(",");
+  console.warn('headcount counts nothing: load it by <script defer data-domain="your.site" src="…">, without type="module"');
+  return [];
+}
 
 /**
  * Switches that mean "do not count me": our own, those of other tools (all in the browser's storage)
@@ -36,13 +47,20 @@ export function switched(place: Record<string, any>): boolean {
 export function asked(): unknown {
   return (
     // "1", or "yes" of old browsers, in whichever of the three places
-    /1|yes/.test([page.navigator.doNotTrack, page.doNotTrack, page.navigator.msDoNotTrack] as any) ||
-    page.navigator.globalPrivacyControl ||
-    page.navigator.cookieEnabled === false ||
+    /1|yes/.test([navigator.doNotTrack, page.doNotTrack, navigator.msDoNotTrack] as any) ||
+    navigator.globalPrivacyControl ||
+    (navigator.cookieEnabled as unknown) == 0 ||
     // the add-on by which visitors opt out of Google Analytics
     page._gaUserPrefs?.ioo?.() ||
     switched(page)
   );
+}
+
+/** Whether a switch is on in the browser's storage; where storage is forbidden, nobody has set one. */
+function stored(): unknown {
+  try {
+    return switched(localStorage);
+  } catch {}
 }
 
 /** Whether nothing may be sent now. */
@@ -52,10 +70,11 @@ export function silent(): unknown {
       asked() ||
       // an empty host name is a file
       (/^(localhost|127\..*|\[::1]|)$/.test(location.hostname) && sets.local == null) ||
-      (!page.__headcount_automation && (page.navigator.webdriver || page.__nightmare || page.Cypress)) ||
-      switched(localStorage)
+      (!page.__headcount_automation && (navigator.webdriver || page.__nightmare || page.Cypress)) ||
+      stored()
     );
   } catch {
-    // storage is forbidden: then nobody has set a switch, and the rest was asked before
+    // who cannot be asked has perhaps said no
+    return 1;
   }
 }
