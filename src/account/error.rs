@@ -43,6 +43,11 @@ pub enum AccountError {
         /// What is wrong.
         message: String,
     },
+    /// The stored rules of a site cannot be read, so that a change would lose them.
+    #[error(
+        "the stored rules of {0} were written by a later version; nothing was changed: use that version"
+    )]
+    RulesUnreadable(String),
     /// The text is not a date.
     #[error("{0:?} is not a date such as 2026-11-21")]
     Date(String),

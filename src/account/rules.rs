@@ -47,7 +47,8 @@ impl Accounts {
     /// follow within 10 s; rows that are stored already stay as they are.
     ///
     /// # Errors
-    /// When there is no such site, a rule cannot be taken, or the database does not answer.
+    /// When there is no such site, a rule cannot be taken, the stored rules cannot be read, or the
+    /// database does not answer.
     pub async fn change_rules(
         &self,
         domain: &str,
@@ -56,7 +57,9 @@ impl Accounts {
     ) -> Result<Rules, AccountError> {
         let alone = self.writing.lock().await;
         let row = self.site_row(domain).await?;
-        let known = Rules::of_json(&row.rules).unwrap_or_default();
+        let Some(known) = Rules::of_json(&row.rules) else {
+            return Err(AccountError::RulesUnreadable(row.domain));
+        };
         let rules = self.checked_rules(changes.applied_to(known.clone()))?;
         if rules != known {
             let (rules, version) = (rules.to_json(), row.version + 1);

@@ -105,7 +105,8 @@ impl ApiKey {
 
 impl Snapshot {
     /// The snapshot of these rows; the days on which keys were used are carried over from
-    /// `before`. Rows that do not make sense are left out.
+    /// `before`, and so are rules where they cannot be read now. Rows that do not make sense are
+    /// left out.
     pub(super) fn new(sites: &[SiteRow], keys: &[KeyRow], before: Option<&Self>) -> Self {
         let mut snapshot = Self::default();
         for row in sites {
@@ -193,12 +194,19 @@ impl Snapshot {
     }
 }
 
-/// The site of a row; its rules are those of `before` where they are the same.
+/// The site of a row; its rules are those of `before` where they are the same or cannot be read.
 fn site_of(row: &SiteRow, before: Option<&Snapshot>) -> Option<Site> {
     let (timezone, zone) = domain::timezone(&row.timezone).ok()?;
-    let rules = Rules::of_json(&row.rules)?;
     let known = before.and_then(|before| before.by_id(SiteId(row.id))).map(|site| &site.rules);
-    let rules = known.filter(|known| ***known == rules).map_or_else(|| Arc::new(rules), Arc::clone);
+    let rules = match (Rules::of_json(&row.rules), known) {
+        (Some(rules), Some(known)) if **known == rules => Arc::clone(known),
+        (Some(rules), _) => Arc::new(rules),
+        (None, known) => {
+            let known = known?;
+            tracing::warn!(site = row.id, "A site has unreadable rules: those before stay.");
+            Arc::clone(known)
+        }
+    };
     Some(Site {
         id: SiteId(row.id),
         domain: row.domain.clone(),

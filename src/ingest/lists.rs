@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use url::Host;
 
 use crate::ingest::address::ClientAddr;
+use crate::ingest::rules::network;
 use crate::ingest::url::{HOST_BYTES_MAX, site_name};
 
 /// Entries a list may have; published ones have up to some 100,000.
@@ -44,9 +45,7 @@ impl Networks {
     pub fn read(text: &[u8]) -> Result<Self, ListError> {
         let mut found = Self::default();
         each(text, |entry| {
-            let address = || entry.parse::<IpAddr>().map(IpNet::from);
-            let network = entry.parse::<IpNet>().or_else(|_| address());
-            let network = network.map_err(|_| "is no address and no network (10.0.0.0/8)")?;
+            let network = network(entry).ok_or("is no address and no network (10.0.0.0/8)")?;
             match network {
                 IpNet::V4(network) => {
                     found.v4.push(network.network().into()..=network.broadcast().into());
@@ -231,6 +230,25 @@ mod tests {
         assert!(!holds(&Networks::default(), "203.0.113.7"));
         let all = Networks::read(b"0.0.0.0/0\n::/0").unwrap();
         assert!(holds(&all, "255.255.255.255") && holds(&all, "ffff::"));
+    }
+
+    #[test]
+    fn mapped_entries_stand_for_the_addresses_that_clients_have() {
+        let text = b"::ffff:203.0.113.7\n::ffff:198.51.100.0/120\n::ffff:192.0.2.9/128";
+        let networks = Networks::read(text).unwrap();
+        for (address, expected) in [
+            ("203.0.113.7", true),
+            ("::ffff:203.0.113.7", true),
+            ("203.0.113.8", false),
+            ("198.51.100.255", true),
+            ("198.51.101.0", false),
+            ("192.0.2.9", true),
+            ("192.0.2.8", false),
+        ] {
+            assert_eq!(holds(&networks, address), expected, "{address}");
+        }
+        assert!(holds(&Networks::read(b"::ffff:0:0/96").unwrap(), "8.8.8.8"));
+        assert!(!holds(&Networks::read(b"2001:db8::/96").unwrap(), "8.8.8.8"));
     }
 
     #[test]

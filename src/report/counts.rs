@@ -2,7 +2,8 @@
 //! reported about themselves.
 //!
 //! None of them knows a visitor. What is not stored holds no attribute of anybody; of what pages
-//! report, a group is shown from `k` reports on, the others together as "(other)".
+//! report, a group is shown from `k` reports on, the others together as "(other)". Where the others
+//! are fewer than `k`, the smallest shown group is among them, so that the sum does not tell them.
 
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::model::{Day, Metric, Outcome, Site};
 use crate::report::{Reader, ReportError, response, sql, threshold};
 use crate::store::{Param, Statement};
 
-/// Groups of one metric that are listed.
+/// Groups of one metric that are listed beside "(other)".
 const GROUPS_MAX: u64 = 100;
 /// Rows of a list of counts.
 const ROWS_MAX: u64 = 10_000;
@@ -18,6 +19,8 @@ const ROWS_MAX: u64 = 10_000;
 const OTHER: &str = "(other)";
 /// The shares of values below the percentiles that are told.
 const LEVELS: &str = "0.5, 0.75, 0.9, 0.99";
+/// Columns that are counts: names beside them may be made of digits and stay text.
+const COUNTS: [&str; 3] = ["events", "pages", "browsers"];
 
 /// What Web Vitals are listed by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,19 +125,8 @@ pub async fn vitals(
     k: u32,
     reader: &impl Reader,
 ) -> Result<Vec<u8>, ReportError> {
-    let sql = format!(
-        "SELECT metric, shown, sum(n) AS events, \
-         quantilesExactWeighted({LEVELS})(bucket, n) AS levels FROM (\
-         SELECT metric, bucket, n, if(sum(n) OVER (PARTITION BY metric, value) >= {k}, value, \
-         '{OTHER}') AS shown FROM (SELECT metric, {} AS value, bucket, sum(events) AS n \
-         FROM vitals WHERE {DAYS} GROUP BY metric, value, bucket)) \
-         GROUP BY metric, shown ORDER BY metric, shown = '{OTHER}', events DESC, shown \
-         LIMIT {} BY metric",
-        by.column(),
-        GROUPS_MAX + 1,
-    );
     let mut reports = Vec::new();
-    for row in reader.select(statement(site, days, sql)).await? {
+    for row in reader.select(statement(site, days, vitals_sql(by, k))).await? {
         let [metric, group, events, levels] = row.as_slice() else {
             return Err(ReportError::Shape);
         };
@@ -152,6 +144,31 @@ pub async fn vitals(
         reports.push((events, row));
     }
     Ok(response::rows(&threshold::release_reports(reports, k)))
+}
+
+/// Groups by number of reports: the first of them that have `k` are shown, unless the rest would be
+/// too few to be "(other)" alone.
+fn vitals_sql(by: VitalsBy, k: u32) -> String {
+    let buckets = format!(
+        "SELECT metric, {} AS value, bucket, sum(events) AS n FROM vitals WHERE {DAYS} \
+         GROUP BY metric, value, bucket",
+        by.column()
+    );
+    let groups = format!(
+        "SELECT metric, value, sum(n) AS reports, groupArray((bucket, n)) AS held, \
+         row_number() OVER (PARTITION BY metric ORDER BY reports DESC, value) AS place, \
+         place <= {GROUPS_MAX} AND reports >= {k} AS fits FROM ({buckets}) GROUP BY metric, value"
+    );
+    let placed = format!(
+        "SELECT metric, value, held, place, countIf(fits) OVER (PARTITION BY metric) AS fitting, \
+         sumIf(reports, NOT fits) OVER (PARTITION BY metric) AS hidden FROM ({groups})"
+    );
+    format!(
+        "SELECT metric, if(place + (hidden > 0 AND hidden < {k}) <= fitting, value, '{OTHER}') \
+         AS shown, sum(one.2) AS events, quantilesExactWeighted({LEVELS})(one.1, one.2) AS levels \
+         FROM ({placed}) ARRAY JOIN held AS one \
+         GROUP BY metric, shown ORDER BY metric, shown = '{OTHER}', events DESC, shown"
+    )
 }
 
 /// Errors of pages' scripts, as `{"rows": [{"template", "events", "pages", "browsers"}]}`, the most
@@ -187,7 +204,8 @@ fn statement(site: &Site, (from, to): (Day, Day), sql: String) -> Statement {
     Statement { sql, params }
 }
 
-/// The rows of a statement as objects with these names, whole numbers as numbers.
+/// The rows of a statement as objects with these names; counts are numbers, however the database
+/// writes them.
 async fn rows<const N: usize>(
     site: &Site,
     days: (Day, Day),
@@ -197,7 +215,10 @@ async fn rows<const N: usize>(
 ) -> Result<Vec<Value>, ReportError> {
     let rows = reader.select(statement(site, days, sql)).await?;
     let object = |row: Vec<Value>| {
-        let members = names.iter().map(|name| (*name).to_owned()).zip(row);
+        let members = names.iter().zip(row).map(|(name, value)| {
+            let count = number(&value).filter(|_| COUNTS.contains(name));
+            ((*name).to_owned(), count.map_or(value, Value::from))
+        });
         Value::Object(members.collect())
     };
     Ok(rows.into_iter().map(object).collect())
@@ -213,5 +234,40 @@ fn rounded(metric: Metric, value: f64) -> f64 {
     match metric {
         Metric::Cls => (value * 1000.0).round() / 1000.0,
         _ => value.round(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::query::tests::site;
+    use crate::store::StoreError;
+
+    /// A database that writes 64-bit numbers as text.
+    struct Quoting(Vec<Value>);
+
+    impl Reader for Quoting {
+        async fn select(&self, _: Statement) -> Result<Vec<Vec<Value>>, StoreError> {
+            Ok(vec![self.0.clone()])
+        }
+    }
+
+    fn told(answer: Result<Vec<u8>, ReportError>) -> Value {
+        serde_json::from_slice::<Value>(&answer.unwrap()).unwrap()["rows"].clone()
+    }
+
+    #[tokio::test]
+    async fn counts_are_numbers_and_names_stay_text() {
+        let days = (Day(20_000), Day(20_001));
+        let reader = Quoting(vec![json!("property"), json!("404"), json!("9007199254740993")]);
+        let rows = told(kept_back(&site(), days, &reader).await);
+        let expected =
+            json!({"what": "property", "name": "404", "events": 9_007_199_254_740_993_u64});
+        assert_eq!(rows, json!([expected]));
+        let reader = Quoting(vec![json!("0"), json!("7"), json!("2"), json!(1)]);
+        let rows = told(script_errors(&site(), days, 5, &reader).await);
+        assert_eq!(rows, json!([{"template": "0", "events": 7, "pages": 2, "browsers": 1}]));
+        let reader = Quoting(vec![json!("0"), json!("4"), json!("2"), json!("1")]);
+        assert_eq!(told(script_errors(&site(), days, 5, &reader).await), json!([]));
     }
 }

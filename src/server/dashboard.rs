@@ -153,7 +153,9 @@ pub(super) fn refuse(error: &AccountError) -> Answer {
     let status = match error {
         AccountError::WrongLogin => StatusCode::UNAUTHORIZED,
         AccountError::TooManyTries { .. } => StatusCode::TOO_MANY_REQUESTS,
-        AccountError::SiteExists(_) | AccountError::AccountExists => StatusCode::CONFLICT,
+        AccountError::SiteExists(_)
+        | AccountError::AccountExists
+        | AccountError::RulesUnreadable(_) => StatusCode::CONFLICT,
         AccountError::SetupToken | AccountError::SiteUnknown(_) => StatusCode::NOT_FOUND,
         AccountError::Store(_) | AccountError::Machine(_) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,

@@ -111,6 +111,15 @@ fn the_text_follows_the_configuration() {
         "the one of the connection",
         "/.well-known/gpc.json",
         "our choice",
+        "major, of systems also minor",
+        "its place in the order of the visit",
+        "how long the whole visit lasted, in seconds",
+        "amount and currency",
+        "sent without being declared or whose values were not kept, never those values",
+        "refused and for what reason",
+        "url and path",
+        "from 5 reports on",
+        "are shown however small they are",
     ] {
         assert!(usual.contains(part), "{part:?} is not in {usual}");
     }

@@ -55,16 +55,41 @@ async fn a_removed_site_leaves_no_rules_behind() {
     assert_eq!((newest.removed, newest.rules.as_str()), (1, ""));
 }
 
+/// Rules as a later version might write them.
+const UNREADABLE: &str = r#"{"path_rules": 7}"#;
+
+fn make_unreadable(room: &Room) {
+    let mut rows = room.tables.sites.lock().unwrap();
+    for row in rows.iter_mut() {
+        (row.rules, row.threshold) = (UNREADABLE.to_owned(), 9);
+    }
+}
+
 #[tokio::test]
-async fn a_site_with_rules_of_another_shape_is_not_collected_for() {
+async fn a_site_keeps_its_last_readable_rules_and_is_left_out_without_any() {
     let room = room();
     room.accounts.add_site("a.example", "UTC", NOON).await.unwrap();
-    {
-        let mut rows = room.tables.sites.lock().unwrap();
-        for row in rows.iter_mut() {
-            row.rules = r#"{"path_rules": 7}"#.to_owned();
-        }
-    }
+    let rules = room.accounts.change_rules("a.example", properties(&["plan"]), NOON).await.unwrap();
+    make_unreadable(&room);
     room.sites.refresh().await.unwrap();
-    assert!(room.sites.snapshot().unwrap().by_domain("a.example").is_none());
+    room.sites.refresh().await.unwrap();
+    let snapshot = room.sites.snapshot().unwrap();
+    let site = snapshot.by_domain("a.example").expect("collected for as before");
+    assert_eq!((&*site.rules, site.threshold), (&rules, Some(9)), "the rest of the row is new");
+    let other = tempfile::tempdir().unwrap();
+    let fresh = Sites::on(Shelf::Memory(Arc::clone(&room.tables)), other.path());
+    fresh.refresh().await.unwrap();
+    assert!(fresh.snapshot().unwrap().by_domain("a.example").is_none(), "no rules are known");
+}
+
+#[tokio::test]
+async fn rules_that_cannot_be_read_are_not_replaced() {
+    let room = room();
+    room.accounts.add_site("a.example", "UTC", NOON).await.unwrap();
+    make_unreadable(&room);
+    let error = refused(room.accounts.change_rules("a.example", properties(&["x"]), NOON).await);
+    assert!(matches!(error, AccountError::RulesUnreadable(_)), "{error}");
+    assert!(error.to_string().contains("later version; nothing was changed"), "{error}");
+    let rows = room.tables.sites.lock().unwrap();
+    assert!(rows.iter().all(|row| row.rules == UNREADABLE));
 }

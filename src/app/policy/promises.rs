@@ -152,7 +152,7 @@ pub const PROMISES: &[Promise] = &[
     kept(
         5,
         "device, system, browser and language in broad classes",
-        "families and major versions, the primary language, classes of screen; the text they came from is not stored",
+        "families and versions (major, of systems also minor), the primary language, classes of screen; the text they came from is not stored",
         &["rows::every_column_holds_what_was_sent_and_nothing_more"],
     ),
     kept(
@@ -210,7 +210,7 @@ pub const PROMISES: &[Promise] = &[
     kept(
         12,
         "errors and speed are reported without the person",
-        "counts per page and day without a visitor's number; messages lose digits, quoted text and addresses",
+        "counts per page and day without a visitor's number; messages lose digits, quoted text and addresses; small groups are withheld by number of reports, as visitors are not known",
         &["hygiene::pages_report_vitals_and_errors_without_a_token"],
     ),
     partly(
@@ -273,7 +273,7 @@ pub const PROMISES: &[Promise] = &[
     partly(
         21,
         "access is controlled and looked over",
-        "roles and keys by site, and nobody sees below the threshold; there is no log of questions and exports yet",
+        "roles and keys by site, and nobody sees visitors below the threshold; of speed and errors it counts reports, and counts of refused events and of names not kept have none; there is no log of questions and exports yet",
         &[
             "questions::without_a_key_of_the_site_there_is_no_answer",
             "rights::each_user_of_the_engine_has_its_own_task_and_nothing_else",
@@ -296,7 +296,7 @@ pub const PROMISES: &[Promise] = &[
     partly(
         23,
         "what can be demanded by a court",
-        "rows of closed days, one for each event, without address, number or second; who controls the machine can be made to keep more from then on",
+        "rows of closed days, one for each event, without address and number, by the hour with their order, a coarse offset and the visit's duration in seconds; who controls the machine can be made to keep more from then on",
         &[
             "forgotten::seventy_two_hours_after_a_day_nothing_of_its_tokens_and_seconds_is_left",
             "attacker::yesterdays_visitors_cannot_be_told_apart_and_have_nothing_in_common_elsewhere",
@@ -336,7 +336,7 @@ pub const PROMISES: &[Promise] = &[
     kept(
         28,
         "what is given to partners holds no person",
-        "every number leaves by the reporting API, which withholds small groups also from exports made with it",
+        "every number leaves by the reporting API, which withholds small groups also from exports made with it; of speed and errors those of few reports, while counts of refused events and of names not kept have no threshold",
         &[
             "threshold::four_visitors_of_a_city_stay_among_others_and_five_are_shown",
             "threshold::others_are_a_true_union_and_never_fewer_than_five_themselves",

@@ -5,7 +5,7 @@ use crate::app::policy::{Facts, KeyPlace, Section};
 use crate::model::Site;
 
 /// What is kept of a page view or event, and why.
-const KEPT: [(&str, &str); 9] = [
+const KEPT: [(&str, &str); 11] = [
     ("the address of the page without its query", "to see what is read"),
     (
         "the host of the page that linked here, and its name and kind",
@@ -16,17 +16,25 @@ const KEPT: [(&str, &str); 9] = [
         "to see which of our own links work",
     ),
     (
-        "families of browser and operating system with their major versions, and the kind of device",
+        "families of browser and operating system with their versions (major, of systems also minor, such as 18.7), and the kind of device",
         "to know what the site must work on",
     ),
     ("the primary language and one of a few classes of screen width", "to know whom it should fit"),
     (
-        "the names of events such as a sign-up or a download, with the properties that we declared",
+        "the names of events such as a sign-up or a download, with the properties that we declared and three that need no declaration: the url and path of a link, file or form, and what was searched for on the site (search_query)",
         "to see whether the site does its work",
+    ),
+    (
+        "the amount and currency of a purchase, where a page sends them",
+        "to see what sales come from",
     ),
     ("how long a page was in view and how far it was scrolled", "to see whether it is read"),
     ("a coarse score of signs that a program and not a person visits", "to leave programs out"),
-    ("the second of the event while its day is open, its hour afterwards", "to tell visits apart"),
+    (
+        "the second of the event while its day is open; afterwards its hour, its place in the order of the visit, and roughly how long after the visit's begin it was (rounded down to 1, 2, 5, 10, 20, 30 seconds, 1, 2, 5 minutes and so on)",
+        "to tell visits apart and see the ways through the site",
+    ),
+    ("how long the whole visit lasted, in seconds", "to see whether visits are short or long"),
 ];
 
 /// All sections.
@@ -88,6 +96,12 @@ fn kept(facts: &Facts) -> Vec<String> {
     lines.push(
         "Mail addresses, telephone and card numbers, coordinates and what looks like an id are \
          taken out of addresses before they are stored."
+            .to_owned(),
+    );
+    lines.push(
+        "Beside that, counts by day that know no visitor: how many events were refused and for \
+         what reason, and the names of properties that were sent without being declared or whose \
+         values were not kept, never those values."
             .to_owned(),
     );
     lines.extend(facts.site.as_ref().map(rules).unwrap_or_default());
@@ -234,6 +248,18 @@ fn numbers(facts: &Facts) -> Vec<String> {
          its place, language and properties."
             .to_owned()
     });
+    if facts.threshold > 1 {
+        lines.push(format!(
+            "Of what pages report about speed and errors a group is shown from {} reports on; these \
+             are counted without visitors, and all of them may come from one.",
+            facts.threshold
+        ));
+    }
+    lines.push(
+        "Counts of refused events, and of the names of properties that were not kept, are shown \
+         however small they are."
+            .to_owned(),
+    );
     lines
 }
 

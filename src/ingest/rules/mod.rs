@@ -22,6 +22,9 @@ pub use check::{PROPERTIES_MAX, RuleError, checked};
 /// Properties that are stored without being declared: those of the script's own events.
 pub const OWN_PROPERTIES: [&str; 2] = ["path", "url"];
 
+/// Bits of an IPv6 address that say that the rest is one of IPv4 (RFC 4291, 2.5.5.2).
+const MAPPED_BITS: u8 = 96;
+
 /// Memory one compiled pattern may take, in bytes; such patterns take some thousand.
 const COMPILED_BYTES_MAX: usize = 1 << 20;
 
@@ -130,12 +133,19 @@ fn pattern(text: &str) -> Option<Regex> {
     RegexBuilder::new(&format!("^(?s:{literal})$")).size_limit(COMPILED_BYTES_MAX).build().ok()
 }
 
-/// A network, or an address as a network of its own.
-fn network(text: &str) -> Option<IpNet> {
-    let network = text.parse::<IpNet>().ok();
-    network
-        .map(|network| network.trunc())
-        .or_else(|| text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical())))
+/// A network, or an address as a network of its own; of IPv4 also where it is written as IPv6
+/// (`::ffff:203.0.113.7`, `::ffff:203.0.113.0/120`), as clients are compared in that form.
+pub(super) fn network(text: &str) -> Option<IpNet> {
+    let Ok(network) = text.parse::<IpNet>() else {
+        return text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical()));
+    };
+    let network = network.trunc();
+    Some(match (network.addr().to_canonical(), network.prefix_len().checked_sub(MAPPED_BITS)) {
+        (address, Some(bits)) if address != network.addr() => {
+            IpNet::new(address, bits).unwrap_or(network)
+        }
+        _ => network,
+    })
 }
 
 #[cfg(test)]
@@ -148,6 +158,21 @@ mod tests {
 
     fn compiled(json: serde_json::Value) -> SiteRules {
         SiteRules::new(&checked(rules(json)).unwrap())
+    }
+
+    #[test]
+    fn networks_of_ipv4_are_the_same_however_they_are_written() {
+        for (text, read) in [
+            ("::ffff:203.0.113.7", "203.0.113.7/32"),
+            ("::ffff:203.0.113.77/120", "203.0.113.0/24"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::ffff:0:0/95", "::fffe:0:0/95"),
+            ("203.0.113.77/24", "203.0.113.0/24"),
+            ("2001:db8:0:1::/64", "2001:db8:0:1::/64"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(network(text), read.parse().ok(), "{text}");
+        }
     }
 
     #[test]
