@@ -21,7 +21,7 @@ const KEPT: [(&str, &str); 11] = [
     ),
     ("the primary language and one of a few classes of screen width", "to know whom it should fit"),
     (
-        "the names of events such as a sign-up or a download, with the properties that we declared and three that need no declaration: the url and path of a link, file or form, and what was searched for on the site (search_query)",
+        "the names of events such as a sign-up or a download, with the properties that we declared and two that need no declaration: the url and path of a link, file or form",
         "to see whether the site does its work",
     ),
     (
