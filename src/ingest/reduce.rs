@@ -7,7 +7,7 @@ use crate::ingest::channel;
 use crate::ingest::measured::Report;
 use crate::ingest::source::Source;
 use crate::ingest::url::{Campaign, Page};
-use crate::ingest::{Payload, Prepared, SiteRules, Target, admit, props};
+use crate::ingest::{Payload, Prepared, SiteRules, Target, props};
 use crate::model::{Event, KeptBack, Outcome, Refusal, ScriptError, Site, Vital};
 
 /// Events of the script that are about a place in the site: they get its path as a property.
@@ -36,17 +36,16 @@ pub struct Reduced {
     pub source_is_known: bool,
 }
 
-/// The row of one site.
+/// The row of one site, which has admitted the payload ([`crate::ingest::admit`]).
 ///
 /// # Errors
-/// As [`admit`], [`Outcome::Excluded`] by network or country, [`Outcome::SpamReferrer`].
+/// [`Outcome::Excluded`] by network or country, [`Outcome::SpamReferrer`].
 pub fn reduce(
     prepared: &Prepared,
     payload: &Payload,
     target: &Target<'_>,
 ) -> Result<Reduced, Refusal> {
     let (site, rules) = (target.site, target.rules);
-    admit(payload, site, rules)?;
     if prepared.identity.is_within(rules.excluded_networks()) {
         return Err(Refusal::excluded("network"));
     }

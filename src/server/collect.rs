@@ -238,11 +238,8 @@ async fn judge(
         });
         match judged {
             Ok(reduced) => {
-                for (what, name) in reduced.kept_back {
-                    state.outcomes.keep_back(site.id, moment.day, what, name);
-                }
                 records.extend(sealed(reduced.row, by_key));
-                taken.push((site.id, moment.day));
+                taken.push((site.id, moment.day, reduced.kept_back));
                 outcomes.push(Outcome::Accepted);
             }
             Err(refusal) => {
@@ -261,8 +258,15 @@ async fn judge(
         for outcome in outcomes.iter_mut().filter(|one| **one == Outcome::Accepted) {
             *outcome = refused;
         }
-        for (site, day) in taken {
+        for (site, day, _) in taken {
             state.outcomes.add(site, day, refused.into());
+        }
+    } else {
+        // Only now: a refused event may be sent again.
+        for (site, day, kept_back) in taken {
+            for (what, name) in kept_back {
+                state.outcomes.keep_back(site, day, what, name);
+            }
         }
     }
     let site = match payload.sites() {

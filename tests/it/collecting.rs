@@ -264,6 +264,8 @@ fn a_full_spool_refuses_with_503_and_takes_events_again_without_losing_one() {
     assert_eq!((refused.status, refused.outcome()), (503, "rejected; reason=spool_full"));
     assert!(refused.header("retry-after").is_some());
     assert!(accepted > 100, "full after {accepted} events");
+    let undeclared = BODY.replacen('{', r#"{"p":{"not declared":"x"},"#, 1);
+    assert_eq!(send(&mut client, &undeclared).status, 503);
     assert_eq!(client.get("/ready", &[]).status, 503, "not ready while it takes nothing");
     let pixel = client.get(
         "/pixel.gif?site=site.example&u=https%3A%2F%2Fsite.example%2F",
@@ -276,9 +278,17 @@ fn a_full_spool_refuses_with_503_and_takes_events_again_without_losing_one() {
     wait_until("room in the spool", seconds(120), || {
         send(&mut client, BODY).status == 202 && client.get("/ready", &[]).status == 200
     });
+    assert_eq!(send(&mut client, &undeclared).status, 202);
     let all = program.counted("accepted");
     assert!(all > accepted);
     program.wait_rows(all);
+    // What was kept back of the refused event is not counted, that of the accepted one is.
+    let (_, _, home) = program.stop();
+    let engine = Program::start_in(home, Options::behind_proxy());
+    let names = "SELECT groupArray((name, events)) FROM kept_back";
+    wait_until("the count", seconds(30), || {
+        engine.clickhouse().value(names) == "[('not declared',1)]"
+    });
 }
 
 #[test]
