@@ -76,7 +76,7 @@ fn of_headers(input: &Input, lines: &mut Vec<Line>) {
         black_box(opted_out(&headers[at]));
     });
     time(lines, "bots: a person", count, |at| {
-        black_box(bots::reason(&headers[at]));
+        black_box(bots::reason(&headers[at], bots::find(headers[at].user_agent)));
     });
     let known = b"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)";
     time(lines, "bots: a crawler and its name", 1_000, |_| {
@@ -87,8 +87,8 @@ fn of_headers(input: &Input, lines: &mut Vec<Line>) {
         black_box(agents.parse(headers[at].user_agent.unwrap_or_default()));
     });
     agents.rotate(KEY);
-    time(lines, "agent, cached", count, |at| {
-        black_box(agents.parse(headers[at].user_agent.unwrap_or_default()));
+    time(lines, "agent and bots, cached", count, |at| {
+        black_box(agents.look(headers[at].user_agent.unwrap_or_default()));
     });
     let parsed: Vec<_> = headers
         .iter()

@@ -13,6 +13,7 @@ use arc_swap::ArcSwapOption;
 use quick_cache::sync::Cache;
 use ua_parser::{os, user_agent};
 
+use crate::ingest::bots;
 use crate::ingest::families;
 use crate::ingest::visitor::capped;
 
@@ -44,7 +45,16 @@ pub struct Agents {
 
 struct Known {
     key: [u8; 32],
-    agents: Cache<[u8; 16], Arc<Agent>>,
+    agents: Cache<[u8; 16], Seen>,
+}
+
+/// What a User-Agent says.
+#[derive(Clone, Default)]
+pub struct Seen {
+    /// Why it is a bot's, if it is; see [`bots::find`]. Then nothing else is read of it.
+    pub bot: Option<&'static str>,
+    /// The browser, system and device.
+    pub agent: Arc<Agent>,
 }
 
 struct Extractors {
@@ -85,19 +95,25 @@ impl Agents {
         self.known.store(Some(Arc::new(Known { key, agents: Cache::new(CACHED_AGENTS_MAX) })));
     }
 
-    /// Parses a User-Agent, of which at most the first 512 bytes are read.
+    /// What a User-Agent says, of which at most the first 512 bytes are read.
     #[must_use]
-    pub fn parse(&self, user_agent: &[u8]) -> Arc<Agent> {
+    pub fn look(&self, user_agent: &[u8]) -> Seen {
         let user_agent = capped(user_agent);
-        let Some(known) = self.known.load_full() else { return Arc::new(parse(user_agent)) };
+        let Some(known) = self.known.load_full() else { return look(user_agent) };
         let hash = blake3::keyed_hash(&known.key, user_agent);
         let place = *hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
-        if let Some(agent) = known.agents.get(&place) {
-            return agent;
+        if let Some(seen) = known.agents.get(&place) {
+            return seen;
         }
-        let agent = Arc::new(parse(user_agent));
-        known.agents.insert(place, Arc::clone(&agent));
-        agent
+        let seen = look(user_agent);
+        known.agents.insert(place, seen.clone());
+        seen
+    }
+
+    /// The browser, system and device that a User-Agent names, a bot's too; not cached.
+    #[must_use]
+    pub fn parse(&self, user_agent: &[u8]) -> Arc<Agent> {
+        Arc::new(parse(capped(user_agent)))
     }
 
     #[cfg(test)]
@@ -115,6 +131,13 @@ impl Default for Agents {
 impl Drop for Known {
     fn drop(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.key);
+    }
+}
+
+fn look(user_agent: &[u8]) -> Seen {
+    match bots::find(Some(user_agent)) {
+        None => Seen { bot: None, agent: Arc::new(parse(user_agent)) },
+        bot => Seen { bot, ..Seen::default() },
     }
 }
 
@@ -280,11 +303,12 @@ mod tests {
     fn the_cache_answers_the_same_and_is_emptied_with_its_key() {
         let agents = Agents::new();
         let user_agent = b"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
-        let uncached = agents.parse(user_agent);
+        let uncached = agents.look(user_agent).agent;
         assert_eq!(agents.cached(), 0);
         agents.rotate([1; 32]);
-        assert_eq!(agents.parse(user_agent), uncached);
-        assert!(Arc::ptr_eq(&agents.parse(user_agent), &agents.parse(user_agent)));
+        let look = || agents.look(user_agent).agent;
+        assert_eq!(look(), uncached);
+        assert!(Arc::ptr_eq(&look(), &look()));
         assert_eq!(agents.cached(), 1);
         agents.rotate([2; 32]);
         assert_eq!(agents.cached(), 0);
@@ -295,9 +319,12 @@ mod tests {
         let agents = Agents::new();
         agents.rotate([1; 32]);
         for n in 0..CACHED_AGENTS_MAX + 500 {
-            drop(agents.parse(format!("x{n}").as_bytes()));
+            drop(agents.look(format!("x{n}").as_bytes()));
         }
         assert!(agents.cached() <= CACHED_AGENTS_MAX);
-        assert_eq!(*agents.parse(b"\xff\xfe\x00"), Agent::default());
+        assert_eq!(*agents.look(b"\xff\xfe\x00").agent, Agent::default());
+        let first = agents.look(b"curl/8.5.0").bot;
+        assert_eq!(first, bots::find(Some(b"curl/8.5.0")));
+        assert!(first.is_some() && agents.look(b"curl/8.5.0").bot == first);
     }
 }

@@ -133,15 +133,15 @@ fn alternation(patterns: &[&str]) -> Regex {
         .expect("the tables are tested")
 }
 
-/// Why this request is a machine's, if it is: by its User-Agent, by the brands a headless Chromium
-/// names although its User-Agent was changed, or because nobody sees the page yet.
+/// Why this request is a machine's, if it is: by its User-Agent (`by_agent` is what [`find`] says of
+/// it), by the brands a headless Chromium names although its User-Agent was changed, or because
+/// nobody sees the page yet.
 #[must_use]
-pub fn reason(headers: &Headers<'_>) -> Option<&'static str> {
+pub fn reason(headers: &Headers<'_>, by_agent: Option<&'static str>) -> Option<&'static str> {
     if signals::is_ahead_of_time(headers) {
         return Some(AHEAD_OF_TIME);
     }
-    let driven = || hints::is_headless(headers.sec_ch_ua).then_some(HEADLESS);
-    find(headers.user_agent).or_else(driven)
+    by_agent.or_else(|| hints::is_headless(headers.sec_ch_ua).then_some(HEADLESS))
 }
 
 /// Why this User-Agent is a bot's, if it is: the name of a known one, or a constant of this
@@ -323,13 +323,13 @@ mod tests {
     fn a_request_gives_itself_away_by_more_than_its_user_agent() {
         let chrome = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
         let mut headers = Headers { user_agent: Some(chrome), ..Headers::default() };
-        assert_eq!(reason(&headers), None);
+        assert_eq!(reason(&headers, None), None);
         headers.sec_ch_ua = Some(br#""HeadlessChrome";v="142", "Not_A Brand";v="99""#);
-        assert_eq!(reason(&headers), Some(HEADLESS));
+        assert_eq!(reason(&headers, None), Some(HEADLESS));
         headers.sec_ch_ua = Some(br#""Google Chrome";v="142", "Not_A Brand";v="99""#);
-        assert_eq!(reason(&headers), None);
+        assert_eq!(reason(&headers, None), None);
         headers.purpose = vec![b"prefetch;prerender"];
-        assert_eq!(reason(&headers), Some(AHEAD_OF_TIME));
+        assert_eq!(reason(&headers, None), Some(AHEAD_OF_TIME));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub mod signals;
 pub mod signs;
 pub mod source;
 mod text;
+mod traits;
 pub mod url;
 pub mod visitor;
 
@@ -193,12 +194,13 @@ pub fn prepare(
         return Err(Outcome::OptedOut.into());
     }
     let is_mail_reader = payload.page.is_none() && bots::is_mail_reader(headers.user_agent);
-    if let Some(reason) = bots::reason(headers)
+    let user_agent = headers.user_agent.unwrap_or_default();
+    let seen = cx.agents.look(user_agent);
+    if let Some(reason) = bots::reason(headers, seen.bot)
         && (!is_mail_reader || reason == bots::AHEAD_OF_TIME)
     {
         return Err(Refusal::bot(reason));
     }
-    let user_agent = headers.user_agent.unwrap_or_default();
     let resolved = address::resolve(facts.peer, headers, cx.trusted);
     // Mail services fetch from datacentres for their readers, and servers send from there.
     let is_expected = is_mail_reader || facts.by_key;
@@ -209,7 +211,7 @@ pub fn prepare(
     let (location, (agent, score)) = if is_mail_reader {
         (Location::default(), (Arc::default(), 0))
     } else {
-        let (agent, score) = agent(headers, cx.agents);
+        let (agent, score) = agent(headers, seen.agent);
         let score = if facts.by_key { 0 } else { score };
         (cx.lookups.geo.locate(&resolved.addr), (agent, score))
     };
@@ -231,9 +233,8 @@ pub fn prepare(
 }
 
 /// The agent as its hints complete it, and the score of the request.
-fn agent(headers: &Headers<'_>, agents: &Agents) -> (Arc<Agent>, u8) {
+fn agent(headers: &Headers<'_>, agent: Arc<Agent>) -> (Arc<Agent>, u8) {
     let hints = hints::Hints::of(headers);
-    let agent = agents.parse(headers.user_agent.unwrap_or_default());
     let score = signs::score(headers, &hints, &agent);
     (hints.complete(agent), score)
 }

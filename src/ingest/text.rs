@@ -6,6 +6,11 @@
 /// Removes control, direction and invisible characters, trims white space at both ends, and cuts
 /// to at most `bytes_max` bytes at a character boundary.
 pub(crate) fn clean(text: &str, bytes_max: usize) -> String {
+    // Nearly everything is plain ASCII, short enough, and stays as it is.
+    let trimmed = text.trim();
+    if trimmed.len() <= bytes_max && trimmed.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return trimmed.to_owned();
+    }
     let mut kept = String::with_capacity(text.len().min(bytes_max));
     for character in text.trim().chars().filter(|c| !is_hidden(*c)) {
         if kept.len() + character.len_utf8() > bytes_max {

@@ -171,13 +171,13 @@ fn host(url: &Url) -> Option<String> {
 }
 
 fn path(encoded: &str, fragment: &str) -> String {
-    let mut path = without_query(&decoded(encoded)).to_owned();
+    let decoded_path = decoded(encoded);
+    let mut path = Cow::Borrowed(without_query(&decoded_path));
     let fragment = decoded(fragment);
     let fragment = fragment.split(['?', '&']).next().unwrap_or_default();
     // `#access_token=…` is how logins hand over their tokens.
     if !fragment.is_empty() && !fragment.contains('=') {
-        path.push('#');
-        path.push_str(fragment);
+        path = Cow::Owned(format!("{path}#{fragment}"));
     }
     let path = clean(&path, usize::MAX);
     let path = PATH_PARAMETER.replace_all(&path, "");
@@ -193,13 +193,13 @@ fn without_query(path: &str) -> &str {
     }
 }
 
-pub(super) fn decoded(encoded: &str) -> String {
-    let mut text = encoded.to_owned();
+pub(super) fn decoded(encoded: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(encoded);
     for _ in 0..DECODE_ROUNDS_MAX {
         if !text.contains('%') {
             break;
         }
-        text = decoded_once(text.as_bytes());
+        text = Cow::Owned(decoded_once(text.as_bytes()));
     }
     text
 }

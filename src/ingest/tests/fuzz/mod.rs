@@ -215,7 +215,7 @@ proptest! {
                 prop_assert!(reason.is_none_or(|reason| is_fit(reason, 32)));
                 survives(bots::is_mail_reader(Some(user_agent)));
             }
-            survives(bots::reason(headers));
+            survives(bots::reason(headers, bots::find(headers.user_agent)));
             Ok(())
         })?;
     }
