@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Mode of every file of the spool: rows are nobody else's business.
@@ -18,6 +18,9 @@ pub(super) trait Disk: Send + Sync {
     fn create(&self, path: &Path) -> io::Result<File>;
     /// Writes all of `bytes` at the end of what was written through this file.
     fn append(&self, file: &File, bytes: &[u8]) -> io::Result<()>;
+    /// Writes `len` zeros from `at` on, where nothing was written yet; appends overwrite them. Then a
+    /// sync of an append changes nothing but the bytes themselves.
+    fn reserve(&self, file: &File, at: u64, len: usize) -> io::Result<()>;
     /// Makes the content of a file survive a power cut.
     fn sync(&self, file: &File) -> io::Result<()>;
     /// Cuts a file to `len` bytes through a descriptor of its own, and makes that durable.
@@ -42,6 +45,10 @@ impl Disk for RealDisk {
 
     fn append(&self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
         file.write_all(bytes)
+    }
+
+    fn reserve(&self, file: &File, at: u64, len: usize) -> io::Result<()> {
+        file.write_all_at(&vec![0; len], at)
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {

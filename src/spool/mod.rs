@@ -42,7 +42,8 @@
 //!   batch, offset and both numbers. Its place is fixed, so no body can forge one.
 //!
 //! A log ends at its first bad record (a write that a crash cut short, never acknowledged), unless
-//! a later mark proves that the place had been durable: then it is damage.
+//! a later mark proves that the place had been durable: then it is damage. Behind its end there may
+//! be zeros: room made ahead, so that syncing an append changes no size.
 
 mod budget;
 mod disk;
@@ -95,11 +96,21 @@ struct Limits {
     rows: usize,
     bytes: usize,
     seal_bytes: usize,
+    /// Bytes of a log from which room is made ahead of its appends: before, they come so seldom
+    /// that it would cost more than it saves.
+    reserve_from: u64,
+    /// Room made at a time.
+    reserve_bytes: usize,
 }
 
 /// The limits of a real spool.
-const LIMITS: Limits =
-    Limits { rows: MAX_SEGMENT_ROWS, bytes: MAX_SEGMENT_BYTES, seal_bytes: SEAL_BYTES };
+const LIMITS: Limits = Limits {
+    rows: MAX_SEGMENT_ROWS,
+    bytes: MAX_SEGMENT_BYTES,
+    seal_bytes: SEAL_BYTES,
+    reserve_from: 64 * 1024,
+    reserve_bytes: 1024 * 1024,
+};
 
 /// When appends are synced to the disk. Either way before they are acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

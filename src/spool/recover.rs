@@ -138,7 +138,9 @@ fn take_over(shared: &Shared, batch: u64, found: &Found) -> Result<(), OpenError
         shared.forget(batch);
         return disk::unlink_if_there(&*shared.disk, &log).map_err(io_at("remove a file"));
     }
-    let cut = bytes.len().saturating_sub(parsed.end);
+    // Room that was made for records to come is nothing that was cut.
+    let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let cut = written.saturating_sub(parsed.end);
     tracing::info!(
         batch,
         records = parsed.records.len(),

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::spool::budget::{Budget, LOOK_EVERY};
+use crate::spool::disk::Disk;
 use crate::spool::format::{Framer, Header, Kind};
 use crate::spool::ident::Ident;
 use crate::spool::queue::{Phase, Segment, Shared, Since};
@@ -26,6 +27,13 @@ use crate::spool::{AppendError, Config, FsyncPolicy, Limits, MAX_PENDING_APPENDS
 const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
 /// Full segments that may wait for the sealing thread; then the writer waits for it.
 const MAX_UNSEALED: usize = 1;
+/// Appends of a group from which there is so much to do that the next group is waited for: each
+/// sync costs as much processor time as some ten events.
+const LINGER_FROM: usize = 4;
+/// How long the writer waits at a time for more appends to join; when none came, it waits no more.
+const LINGER_STEP: Duration = Duration::from_micros(200);
+/// How often at most.
+const LINGER_STEPS: usize = 8;
 
 /// An append on its way to the writer.
 pub(super) struct Append {
@@ -70,6 +78,8 @@ struct Writer {
     /// one, nothing is accepted.
     doubtful: Option<Full>,
     sealer: SyncSender<Full>,
+    /// Appends of the last group.
+    last_group: usize,
 }
 
 /// The log that grows.
@@ -81,6 +91,8 @@ struct Active {
     unwritten: Vec<u8>,
     rows: Vec<Record>,
     durable: u64,
+    /// End of the room made for appends; see [`Limits`].
+    reserved: u64,
     since: Instant,
 }
 
@@ -103,6 +115,7 @@ pub(super) fn start(
         active: None,
         doubtful: None,
         sealer,
+        last_group: 0,
     };
     let sealing = Arc::clone(shared);
     let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -166,7 +179,7 @@ impl Writer {
         }
         let (mut group, mut rows, mut bytes) = (Vec::new(), 0, 0);
         let mut next = Some(first);
-        let mut seen = 0;
+        let (mut seen, mut lingered) = (0, 0);
         while let Some(append) = next.take() {
             if !self.fits(&append, rows, bytes) {
                 return (group, Some(append));
@@ -185,7 +198,13 @@ impl Writer {
                 break;
             }
             next = inbox.try_recv().ok();
+            if next.is_none() && self.last_group >= LINGER_FROM && lingered < LINGER_STEPS {
+                lingered += 1;
+                std::thread::sleep(LINGER_STEP);
+                next = inbox.try_recv().ok();
+            }
         }
+        self.last_group = group.len();
         (group, None)
     }
 
@@ -240,6 +259,7 @@ impl Writer {
             active.framer.record(record, &mut bytes);
         }
         let disk = &*self.shared.disk;
+        active.reserve(disk, &self.limits, bytes.len())?;
         disk.append(&active.file, &bytes)?;
         disk.sync(&active.file)?;
         if fresh {
@@ -269,7 +289,16 @@ impl Writer {
                 damage_counted: false,
             },
         );
-        Ok(Active { batch, file, framer, unwritten, rows: Vec::new(), durable: 0, since })
+        Ok(Active {
+            batch,
+            file,
+            framer,
+            unwritten,
+            rows: Vec::new(),
+            durable: 0,
+            reserved: 0,
+            since,
+        })
     }
 
     /// Gives up the log after a failed write: what was acknowledged stays, the rest goes.
@@ -299,6 +328,21 @@ impl Writer {
         if self.sealer.send(Full { batch, rows, durable }).is_err() {
             tracing::error!(batch, "The sealing thread is gone; the log is sealed at next start.");
         }
+    }
+}
+
+impl Active {
+    /// Makes room for `bytes` behind what is durable, where that pays.
+    fn reserve(&mut self, disk: &dyn Disk, limits: &Limits, bytes: usize) -> io::Result<()> {
+        let end = self.durable + bytes as u64;
+        if self.durable < limits.reserve_from || end <= self.reserved {
+            return Ok(());
+        }
+        let from = self.reserved.max(self.durable);
+        let len = bytes.max(limits.reserve_bytes);
+        disk.reserve(&self.file, from, len)?;
+        self.reserved = from + len as u64;
+        Ok(())
     }
 }
 

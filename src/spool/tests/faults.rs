@@ -160,7 +160,7 @@ async fn each_means_one_sync_an_append_and_group_fewer() {
         let sim = Sim::new(dir.path());
         let mut config = config(dir.path());
         config.fsync = policy;
-        let limits = Limits { rows: 1000, ..SMALL };
+        let limits = Limits { rows: 1000, reserve_from: u64::MAX, ..SMALL };
         let spool = Spool::open_on(&config, Arc::clone(&sim) as _, limits).unwrap();
         spool.append(vec![record(1000)]).await.unwrap();
         let before = sim.steps();

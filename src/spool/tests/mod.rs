@@ -18,7 +18,8 @@ use super::disk::RealDisk;
 use super::{Config, FsyncPolicy, Limits, Record, Sealed, Spool};
 
 /// Small segments: three rows fill one.
-const SMALL: Limits = Limits { rows: 3, bytes: 1 << 20, seal_bytes: 1 << 20 };
+const SMALL: Limits =
+    Limits { rows: 3, bytes: 1 << 20, seal_bytes: 1 << 20, reserve_from: 60, reserve_bytes: 150 };
 
 /// A directory in memory where there is one: syncing costs nothing.
 fn quick_dir() -> TempDir {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{copy_of, in_sealed_order, numbers, open, quick_dir, record};
+use super::{SMALL, copy_of, in_sealed_order, numbers, open, quick_dir, record};
 use crate::spool::{Limits, Spool};
 
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ struct Model {
 impl Model {
     fn new(rows: usize) -> Self {
         let dir = quick_dir();
-        let limits = Limits { rows, bytes: 1 << 20, seal_bytes: 1 << 20 };
+        let limits = Limits { rows, ..SMALL };
         let spool = open(dir.path(), limits);
         let (acked, content) = (BTreeSet::new(), BTreeMap::new());
         let (out, delivered, old) = (Vec::new(), BTreeSet::new(), BTreeSet::new());

@@ -20,6 +20,7 @@ use crate::spool::disk::{Disk, RealDisk};
 pub(super) enum Op {
     Create,
     Append,
+    Reserve,
     Sync,
     Shorten,
     Rename,
@@ -63,6 +64,9 @@ pub(super) type Plan = Box<dyn FnMut(u64, Op) -> Option<Fault> + Send>;
 struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
+    /// End of the zeros behind it, and of those that were synced.
+    reserved: usize,
+    durable_reserved: usize,
     /// A sync failed: the kernel may have dropped what was to be written.
     poisoned: bool,
 }
@@ -158,6 +162,8 @@ impl Sim {
             if let Some(more) = content.now.strip_prefix(content.durable.as_slice()) {
                 bytes.extend_from_slice(&more[..more.len() * luck / 4]);
             }
+            let zeros = if luck > 0 { content.reserved } else { content.durable_reserved };
+            bytes.resize(bytes.len().max(zeros), 0);
             std::fs::write(to.path().join(name), bytes).unwrap();
         }
         to
@@ -219,6 +225,20 @@ impl Disk for Sim {
         outcome(fault)
     }
 
+    fn reserve(&self, file: &File, at: u64, len: usize) -> io::Result<()> {
+        let fault = self.step(Op::Reserve)?;
+        RealDisk.reserve(file, at, len)?;
+        let mut inner = self.inner();
+        let content = inner.content(file);
+        content.reserved = usize::try_from(at).unwrap() + len;
+        let poisoned = content.poisoned;
+        content.poisoned |= fault.is_some();
+        if poisoned {
+            inner.violations.push("reserve in a file after it failed".to_owned());
+        }
+        outcome(fault)
+    }
+
     fn sync(&self, file: &File) -> io::Result<()> {
         let fault = self.step(Op::Sync);
         let mut inner = self.inner();
@@ -226,6 +246,7 @@ impl Disk for Sim {
         let poisoned = content.poisoned;
         if fault.is_ok() {
             content.durable = content.now.clone();
+            content.durable_reserved = content.reserved;
         }
         content.poisoned |= !matches!(fault, Ok(None));
         if poisoned {
@@ -242,6 +263,7 @@ impl Disk for Sim {
         let content = inner.content(&file);
         content.now.truncate(usize::try_from(len).unwrap());
         content.durable = content.now.clone();
+        (content.reserved, content.durable_reserved) = (0, 0);
         outcome(fault)
     }
 
