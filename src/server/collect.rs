@@ -5,7 +5,7 @@
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::pin;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::ingest::{
     self, Facts, Headers, Payload, PayloadError, Prepared, Reduced, Row, SiteRules, Target,
 };
-use crate::model::{LocalMoment, Outcome, Refusal, Site, day, now, wipe_stack};
+use crate::model::{LocalMoment, Outcome, Refusal, Site, now, wipe_stack};
 use crate::server::answer::{self, Answer};
 use crate::server::limit::{self, BodyError};
 use crate::server::norms;
@@ -130,10 +130,10 @@ pub fn preflight() -> Answer {
 
 /// A panic in the pipeline is an outcome too.
 async fn or_internal(judging: impl Future<Output = Verdict> + Send) -> Verdict {
-    let mut judging = CatchPanic::new(judging);
+    let mut judging = pin!(CatchPanic::new(judging));
     // After each step: it may go on in another thread.
     let judged = poll_fn(|cx| {
-        let polled = Pin::new(&mut judging).poll(cx);
+        let polled = judging.as_mut().poll(cx);
         wipe_stack();
         polled
     });
@@ -151,14 +151,16 @@ fn refusal(outcome: Outcome) -> &'static str {
 }
 
 async fn judge_event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Verdict {
-    if ingest::opted_out(&gather(request.headers())) {
-        let whole = limit::discard(request.into_body(), limit::BROWSER_BODY_BYTES_MAX).await;
+    let (head, body) = request.into_parts();
+    let headers = gather(&head.headers);
+    if ingest::opted_out(&headers) {
+        let whole = limit::discard(body, limit::BROWSER_BODY_BYTES_MAX).await;
         return Verdict { ends_connection: !whole, ..Verdict::one(Outcome::OptedOut) };
     }
     let Some(directory) = state.sites.snapshot() else {
         return Verdict::one(Outcome::Unavailable);
     };
-    let send_key = bearer(request.headers());
+    let send_key = bearer(&head.headers);
     let key = match send_key {
         None => None,
         Some(text) => match directory.send_key(text, now()) {
@@ -168,7 +170,6 @@ async fn judge_event(state: &State, request: Request<Incoming>, peer: IpAddr) ->
     };
     let bytes_max =
         if key.is_some() { limit::KEY_BODY_BYTES_MAX } else { limit::BROWSER_BODY_BYTES_MAX };
-    let (head, body) = request.into_parts();
     let body = match limit::read_body(body, bytes_max).await {
         Ok(body) => body,
         Err(BodyError::TooLarge) => return Verdict::one(Outcome::TooLarge),
@@ -179,7 +180,7 @@ async fn judge_event(state: &State, request: Request<Incoming>, peer: IpAddr) ->
         Err(error) => return invalid(error),
     };
     let allowed = |site: &Site| key.as_ref().is_none_or(|key| key.covers(site.id));
-    judge(state, &payload, &gather(&head.headers), peer, key.is_some(), allowed).await
+    judge(state, &payload, &headers, peer, key.is_some(), allowed).await
 }
 
 async fn judge_pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> Verdict {
@@ -227,7 +228,7 @@ async fn judge(
             outcomes.push(Outcome::UnknownSite);
             continue;
         };
-        let moment = day::locate(at, &site.zone);
+        let moment = state.moments.of(site, at);
         let rules = state.rules.of(site);
         let judged = ingest::admit(payload, site, &rules).and_then(|()| {
             let prepared = prepared.get_or_insert_with(|| {
@@ -321,7 +322,7 @@ fn sealed(row: Row, by_key: bool) -> Vec<Record> {
 
 fn count(state: &State, verdict: &Verdict) {
     for outcome in &verdict.outcomes {
-        state.metrics.event(outcome.name());
+        state.metrics.event(*outcome as usize);
     }
 }
 
@@ -331,29 +332,30 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The headers that collecting looks at; nothing else of a request is read.
 pub(super) fn gather(headers: &HeaderMap) -> Headers<'_> {
-    fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
-        headers.get(name).map(HeaderValue::as_bytes)
+    let mut found = Headers::default();
+    // Where a header stands several times and one value is asked for, the first counts.
+    fn first<'a>(place: &mut Option<&'a [u8]>, value: &'a [u8]) {
+        place.get_or_insert(value);
     }
-    fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
-        headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+    for (name, value) in headers {
+        let value = value.as_bytes();
+        match name.as_str() {
+            "user-agent" => first(&mut found.user_agent, value),
+            "referer" => first(&mut found.referer, value),
+            "origin" => first(&mut found.origin, value),
+            "accept" => first(&mut found.accept, value),
+            "accept-language" => first(&mut found.accept_language, value),
+            "dnt" => found.dnt.push(value),
+            "sec-gpc" => found.sec_gpc.push(value),
+            "forwarded" => found.forwarded.push(value),
+            "x-forwarded-for" => found.x_forwarded_for.push(value),
+            "sec-ch-ua" => first(&mut found.sec_ch_ua, value),
+            "sec-ch-ua-mobile" => first(&mut found.sec_ch_ua_mobile, value),
+            "sec-ch-ua-platform" => first(&mut found.sec_ch_ua_platform, value),
+            "sec-fetch-mode" => first(&mut found.sec_fetch_mode, value),
+            "sec-purpose" | "purpose" | "x-moz" => found.purpose.push(value),
+            _ => {}
+        }
     }
-    let mut purpose = all(headers, "sec-purpose");
-    purpose.extend(all(headers, "purpose"));
-    purpose.extend(all(headers, "x-moz"));
-    Headers {
-        dnt: all(headers, "dnt"),
-        sec_gpc: all(headers, "sec-gpc"),
-        user_agent: one(headers, "user-agent"),
-        referer: one(headers, "referer"),
-        origin: one(headers, "origin"),
-        forwarded: all(headers, "forwarded"),
-        x_forwarded_for: all(headers, "x-forwarded-for"),
-        accept: one(headers, "accept"),
-        accept_language: one(headers, "accept-language"),
-        sec_ch_ua: one(headers, "sec-ch-ua"),
-        sec_ch_ua_mobile: one(headers, "sec-ch-ua-mobile"),
-        sec_ch_ua_platform: one(headers, "sec-ch-ua-platform"),
-        sec_fetch_mode: one(headers, "sec-fetch-mode"),
-        purpose,
-    }
+    found
 }

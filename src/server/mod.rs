@@ -24,5 +24,6 @@ pub mod setup;
 pub mod assets;
 pub mod first_party;
 pub mod demo;
+pub mod moments;
 pub mod norms;
 pub mod ops;

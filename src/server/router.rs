@@ -15,14 +15,29 @@ use crate::server::{assets, collect, counts, dashboard, demo, ops, query, rules,
 /// Longest path that is looked at, bytes.
 const PATH_BYTES_MAX: usize = 2048;
 
-/// Answers a request of the public port.
+/// Answers a request of the public port. Collecting stands apart: everything else is larger than
+/// it, and lives in a box of its own.
 pub async fn public(state: Arc<State>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
-    let path = request.uri().path().to_owned();
-    let method = request.method().clone();
-    let own = state.settings.first_party.as_ref().and_then(|own| own.usual(&path));
-    match (&method, own.unwrap_or(&path)) {
+    let path = request.uri().path();
+    let own = state.settings.first_party.as_ref().and_then(|own| own.usual(path));
+    match (request.method(), own.unwrap_or(path)) {
         (&Method::POST, "/api/event") => collect::event(&state, request, peer.ip()).await,
         (&Method::GET, "/pixel.gif") => collect::pixel(&state, &request, peer.ip()).await,
+        _ => Box::pin(elsewhere(state, request, peer, own)).await,
+    }
+}
+
+/// Answers everything but the events themselves; `own` is the usual name of what was asked for below
+/// the operator's path.
+async fn elsewhere(
+    state: Arc<State>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    own: Option<&'static str>,
+) -> Answer {
+    let path = request.uri().path().to_owned();
+    let method = request.method().clone();
+    match (&method, own.unwrap_or(&path)) {
         (&Method::OPTIONS, "/api/event" | "/pixel.gif") => collect::preflight(),
         (_, "/api/event") => not_allowed("POST, OPTIONS"),
         (_, "/pixel.gif") => not_allowed("GET, OPTIONS"),

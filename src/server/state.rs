@@ -13,6 +13,7 @@ use crate::ingest::{Agents, Context, Headers, Identity, Lookups, Rulebook, addre
 use crate::keys::Keys;
 use crate::report::cache::Cache;
 use crate::server::first_party::FirstParty;
+use crate::server::moments::Moments;
 use crate::server::origin::PublicOrigin;
 use crate::server::outcomes::OutcomeCounts;
 use crate::server::turns::Turns;
@@ -70,6 +71,8 @@ pub struct State {
     pub outcomes: OutcomeCounts,
     /// The rules of sites, ready for events.
     pub rules: Rulebook,
+    /// Where sites are in their calendars.
+    pub moments: Moments,
     /// How many different values sites had today.
     pub caps: Caps,
     /// Who may make reports now.
@@ -127,6 +130,7 @@ impl State {
             store: parts.store,
             outcomes: OutcomeCounts::default(),
             rules: Rulebook::default(),
+            moments: Moments::default(),
             caps: Caps::default(),
             origin: PublicOrigin::default(),
             listening: PublicOrigin::default(),
