@@ -149,11 +149,16 @@ impl Shared {
 
 /// Sends event `number` and says what came back.
 pub(crate) fn send(client: &mut Client, domain: &str, number: u32) -> Fate {
+    let address = format!("{}.{}.{}.9", 20 + number % 150, number / 150 % 250, number / 37_500);
+    send_from(client, &address, domain, number)
+}
+
+/// The same, as the visitor behind `address`.
+pub(crate) fn send_from(client: &mut Client, address: &str, domain: &str, number: u32) -> Fate {
     let (page, part) = (number / PARTS, number % PARTS);
     let body = format!(
         r#"{{"n":"pageview","u":"https://{domain}/n/{page}","d":"{domain}","p":{{"part":"{part}"}}}}"#
     );
-    let address = format!("{}.{}.{}.9", 20 + number % 150, number / 150 % 250, number / 37_500);
     let agent = &agents::like("Chrome", "Windows").text;
     let request = format!(
         "POST /api/event HTTP/1.1\r\nHost: t\r\nUser-Agent: {agent}\r\nX-Forwarded-For: {address}\r\n\
@@ -173,19 +178,24 @@ pub(crate) fn stored(door: &Door) -> Result<BTreeMap<u32, u32>, String> {
     let mut found = BTreeMap::new();
     for line in door.text(sql)?.lines() {
         let (path, parts) = line.split_once('\t').ok_or("two columns")?;
-        let page: u32 = path
-            .strip_prefix("/n/")
-            .and_then(|page| page.parse().ok())
-            .ok_or_else(|| format!("a path that was not sent: {path}"))?;
         for part in parts.trim_matches(['[', ']']).split(',') {
-            let part: u32 = part
-                .trim_matches('\'')
-                .parse()
-                .map_err(|_| format!("a part that was not sent: {part}"))?;
-            *found.entry(page * PARTS + part).or_insert(0) += 1;
+            *found.entry(number(path, part.trim_matches('\''))?).or_insert(0) += 1;
         }
     }
     Ok(found)
+}
+
+/// The number of an event with this path and this property.
+///
+/// # Errors
+/// Names what was never sent.
+pub(crate) fn number(path: &str, part: &str) -> Result<u32, String> {
+    let page: u32 = path
+        .strip_prefix("/n/")
+        .and_then(|page| page.parse().ok())
+        .ok_or_else(|| format!("a path that was not sent: {path}"))?;
+    let part: u32 = part.parse().map_err(|_| format!("a part that was not sent: {part}"))?;
+    Ok(page * PARTS + part)
 }
 
 /// What the table says about a ledger.

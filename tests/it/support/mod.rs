@@ -8,6 +8,7 @@
 pub(crate) mod agents;
 pub(crate) mod asker;
 pub(crate) mod attack;
+pub(crate) mod balancer;
 pub(crate) mod brute;
 pub(crate) mod canaries;
 pub(crate) mod cc;
@@ -26,6 +27,7 @@ pub(crate) mod home;
 pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod memory;
+pub(crate) mod mounted;
 pub(crate) mod native;
 pub(crate) mod noes;
 pub(crate) mod ordeal;
@@ -38,6 +40,7 @@ pub(crate) mod scan;
 pub(crate) mod sql;
 pub(crate) mod traces;
 pub(crate) mod unpack;
+pub(crate) mod weather;
 pub(crate) mod years;
 
 use std::time::{Duration, Instant};

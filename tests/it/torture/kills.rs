@@ -67,7 +67,7 @@ fn engine() {
     for _ in 0..ordeal.rounds {
         let engine = wait_for("an engine", seconds(60), || program.engines().first().copied());
         wait_until("the engine to answer", seconds(60), || door(&program).text("SELECT 1").is_ok());
-        ordeal.pause(2 * LONGEST);
+        ordeal.pause(LONGEST);
         process::signal(engine, Signal::KILL);
         wait_until("its end", seconds(10), || !process::is_running(engine));
         load.wait_for_work();

@@ -4,7 +4,13 @@
 //! `make test` runs each of these briefly; `make torture [KILLS=200] [SEED=n] [ONLY=category]` runs
 //! them long and prints a table.
 
+mod clocks;
+mod damage;
+mod engine;
+mod full;
 mod kills;
+mod power;
+mod rolling;
 mod writes;
 
 use std::time::Duration;
