@@ -5,10 +5,12 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean build-pages
+.PHONY: help run test torture lint bench clean build-pages
 
 RUN_ARGS ?=
 ONLY ?=
+KILLS ?=
+SEED ?=
 NPM_STAMP := node_modules/.package-lock.json
 PAGES := dashboards/web/dist/index.html dashboards/tracker/dist/script.js
 PAGE_SOURCES := $(shell find dashboards -type f -not -path '*/dist/*' 2>/dev/null) package-lock.json
@@ -27,6 +29,11 @@ test: ## run every check and test; ONLY=name runs the tests whose name holds it
 	@tools/preflight test
 	@$(MAKE) --no-print-directory build-pages
 	@ONLY='$(ONLY)' tools/test
+
+torture: ## run the tests of faults long; KILLS=200, SEED=n repeats, ONLY=name as above
+	@tools/preflight test
+	@$(MAKE) --no-print-directory build-pages
+	@KILLS='$(KILLS)' SEED='$(SEED)' ONLY='$(ONLY)' tools/torture
 
 lint: ## format and lint, as the tests do
 	@$(MAKE) --no-print-directory build-pages

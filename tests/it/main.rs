@@ -33,6 +33,8 @@ mod policy;
 #[cfg(test)]
 mod exactly_once;
 #[cfg(test)]
+mod torture;
+#[cfg(test)]
 mod external;
 #[cfg(test)]
 mod retention;

@@ -11,7 +11,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use crate::support::cc;
 
 /// The moment a program sees.
 pub(crate) struct Clock {
@@ -23,18 +24,8 @@ pub(crate) struct Clock {
 impl Clock {
     /// Compiles the clock into `folder` and sets it to `at` (seconds since 1970 UTC).
     pub(crate) fn new(folder: &Path, at: u32) -> Self {
-        let library = folder.join("clock.so");
+        let library = cc::library(folder, "clock");
         let path = folder.join("clock");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/clock.c");
-        if !library.exists() {
-            let status = Command::new("cc")
-                .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])
-                .arg(&library)
-                .arg(source)
-                .status()
-                .expect("cc is needed to build the tests' clock");
-            assert!(status.success(), "cc could not build {source}");
-        }
         fs::write(&path, [0; 16]).expect("the clock's file can be written");
         let file = File::options().write(true).open(&path).expect("the clock's file can be opened");
         let clock = Self { file, path, library };
@@ -64,6 +55,8 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]

@@ -112,7 +112,7 @@ fn serve(client: &TcpStream, port: u16, counts: &Counts) -> std::io::Result<()> 
 }
 
 /// One whole request or answer as it came.
-fn message(from: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
+pub(crate) fn message(from: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let (mut length, mut chunked) = (0, false);
     loop {

@@ -103,6 +103,11 @@ impl Foreign {
         }
     }
 
+    /// Its process number, while it runs.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Its port.
     pub(crate) const fn port(&self) -> u16 {
         self.http

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 pub(crate) struct Home {
     base: TempDir,
     keys: TempDir,
+    data: PathBuf,
 }
 
 impl Home {
@@ -30,12 +31,18 @@ impl Home {
             fs::set_permissions(path, fs::Permissions::from_mode(0o700))
                 .expect("the mode of our own directory can be set");
         }
-        Self { base, keys }
+        let data = base.path().join("data");
+        Self { base, keys, data }
+    }
+
+    /// The same with a data directory that is elsewhere, and stays when this is dropped.
+    pub(crate) fn with_data(data: PathBuf) -> Self {
+        Self { data, ..Self::new() }
     }
 
     /// `--data-dir`.
     pub(crate) fn data(&self) -> PathBuf {
-        self.base.path().join("data")
+        self.data.clone()
     }
 
     /// `--key-dir`, on a RAM-backed file system.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::support::agents;
 use crate::support::http::Client;
 use crate::support::sql::Door;
+use crate::support::{seconds, wait_until};
 
 /// Events that share a path: each has a value of a property, of which a day may have 200.
 const PARTS: u32 = 200;
@@ -20,6 +21,8 @@ const PARTS: u32 = 200;
 const AFTER_FAULT: Duration = Duration::from_millis(5);
 /// How long the table must stay the same before we believe that nothing more comes.
 const QUIET: Duration = Duration::from_secs(2);
+/// Wrong events that are named.
+const WRONG_SHOWN: usize = 20;
 /// How long delivery may take once the load has ended.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(90);
 
@@ -49,6 +52,8 @@ struct Shared {
     /// Where to send; nothing while there is nobody to send to.
     target: Mutex<Option<String>>,
     stop: AtomicBool,
+    /// Refusals are worth nothing at the moment.
+    doubt: AtomicBool,
     next: AtomicU32,
     accepted: AtomicU32,
 }
@@ -61,6 +66,7 @@ impl Load {
             pause,
             target: Mutex::new(Some(url.to_owned())),
             stop: AtomicBool::new(false),
+            doubt: AtomicBool::new(false),
             next: AtomicU32::new(0),
             accepted: AtomicU32::new(0),
         });
@@ -76,6 +82,19 @@ impl Load {
     /// From now on sends to `url`, or to nobody.
     pub(crate) fn aim(&self, url: Option<&str>) {
         *self.shared.target() = url.map(str::to_owned);
+    }
+
+    /// Whether a refusal is worth nothing from now on. So it is while a disk that cannot take back
+    /// what it was given is about to be cut off or its program killed: what was refused then may
+    /// come back once, and counts as if it had got no answer.
+    pub(crate) fn doubt(&self, doubt: bool) {
+        self.shared.doubt.store(doubt, Ordering::SeqCst);
+    }
+
+    /// Waits until more events were accepted than before, so that what comes next meets work.
+    pub(crate) fn wait_for_work(&self) {
+        let before = self.accepted();
+        wait_until("the load to be accepted", seconds(30), || self.accepted() > before + 20);
     }
 
     /// How many events were accepted so far.
@@ -112,7 +131,10 @@ impl Shared {
             }
             let Some((_, connection)) = &mut client else { continue };
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let fate = send(connection, self.domain, number);
+            let mut fate = send(connection, self.domain, number);
+            if matches!(fate, Fate::Refused(_)) && self.doubt.load(Ordering::SeqCst) {
+                fate = Fate::Unknown;
+            }
             ledger.insert(number, fate);
             if fate == Fate::Accepted {
                 self.accepted.fetch_add(1, Ordering::Relaxed);
@@ -126,12 +148,17 @@ impl Shared {
 }
 
 /// Sends event `number` and says what came back.
-fn send(client: &mut Client, domain: &str, number: u32) -> Fate {
+pub(crate) fn send(client: &mut Client, domain: &str, number: u32) -> Fate {
+    let address = format!("{}.{}.{}.9", 20 + number % 150, number / 150 % 250, number / 37_500);
+    send_from(client, &address, domain, number)
+}
+
+/// The same, as the visitor behind `address`.
+pub(crate) fn send_from(client: &mut Client, address: &str, domain: &str, number: u32) -> Fate {
     let (page, part) = (number / PARTS, number % PARTS);
     let body = format!(
         r#"{{"n":"pageview","u":"https://{domain}/n/{page}","d":"{domain}","p":{{"part":"{part}"}}}}"#
     );
-    let address = format!("{}.{}.{}.9", 20 + number % 150, number / 150 % 250, number / 37_500);
     let agent = &agents::like("Chrome", "Windows").text;
     let request = format!(
         "POST /api/event HTTP/1.1\r\nHost: t\r\nUser-Agent: {agent}\r\nX-Forwarded-For: {address}\r\n\
@@ -151,75 +178,128 @@ pub(crate) fn stored(door: &Door) -> Result<BTreeMap<u32, u32>, String> {
     let mut found = BTreeMap::new();
     for line in door.text(sql)?.lines() {
         let (path, parts) = line.split_once('\t').ok_or("two columns")?;
-        let page: u32 = path
-            .strip_prefix("/n/")
-            .and_then(|page| page.parse().ok())
-            .ok_or_else(|| format!("a path that was not sent: {path}"))?;
         for part in parts.trim_matches(['[', ']']).split(',') {
-            let part: u32 = part
-                .trim_matches('\'')
-                .parse()
-                .map_err(|_| format!("a part that was not sent: {part}"))?;
-            *found.entry(page * PARTS + part).or_insert(0) += 1;
+            *found.entry(number(path, part.trim_matches('\''))?).or_insert(0) += 1;
         }
     }
     Ok(found)
 }
 
+/// The number of an event with this path and this property.
+///
+/// # Errors
+/// Names what was never sent.
+pub(crate) fn number(path: &str, part: &str) -> Result<u32, String> {
+    let page: u32 = path
+        .strip_prefix("/n/")
+        .and_then(|page| page.parse().ok())
+        .ok_or_else(|| format!("a path that was not sent: {path}"))?;
+    let part: u32 = part.parse().map_err(|_| format!("a part that was not sent: {part}"))?;
+    Ok(page * PARTS + part)
+}
+
+/// What the table says about a ledger.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Verdict {
+    /// Events by what their senders were told.
+    pub(crate) accepted: usize,
+    /// The same.
+    pub(crate) refused: usize,
+    /// The same.
+    pub(crate) unknown: usize,
+    /// Accepted, and not stored.
+    pub(crate) lost: usize,
+    /// Stored more often than allowed: twice, or refused, or never sent.
+    pub(crate) doubled: usize,
+    /// The first of the events that are not as they should be.
+    pub(crate) wrong: Vec<String>,
+}
+
 /// Waits until every accepted event is stored and nothing more arrives, then checks that accepted
 /// events are there once, refused ones never, and those without an answer at most once.
 pub(crate) fn check_exactly_once(ledger: &Ledger, door: &Door) {
-    let accepted = ledger.values().filter(|fate| **fate == Fate::Accepted).count();
-    let unknown = ledger.values().filter(|fate| **fate == Fate::Unknown).count();
-    println!("sent {}, accepted {accepted}, without an answer {unknown}", ledger.len());
-    assert!(accepted > 0, "nothing was accepted: the load was none");
-    let found = settled(ledger, door);
-    let mut wrong = faults(ledger, &found);
-    wrong.truncate(20);
-    assert!(wrong.is_empty(), "{wrong:?}");
+    let verdict = judge(ledger, door);
+    println!(
+        "sent {}, accepted {}, without an answer {}",
+        ledger.len(),
+        verdict.accepted,
+        verdict.unknown
+    );
+    verdict.insist();
 }
 
-/// Events that are not stored as often as what their sender was told allows.
-fn faults(ledger: &Ledger, found: &BTreeMap<u32, u32>) -> Vec<String> {
-    let mut wrong = Vec::new();
+/// The same, without a word.
+pub(crate) fn judge(ledger: &Ledger, door: &Door) -> Verdict {
+    compare(ledger, &settled(ledger, door))
+}
+
+impl Verdict {
+    /// Fails unless everything is as it should be, and was something.
+    pub(crate) fn insist(&self) {
+        assert!(self.accepted > 0, "nothing was accepted: the load was none");
+        let (lost, doubled) = (self.lost, self.doubled);
+        assert!(self.wrong.is_empty(), "lost {lost}, doubled {doubled}: {:?}", self.wrong);
+    }
+}
+
+/// Compares how often events are stored with what their senders were told.
+pub(crate) fn compare(ledger: &Ledger, found: &BTreeMap<u32, u32>) -> Verdict {
+    let mut verdict = Verdict::default();
+    let mut note = |text: String| {
+        if verdict.wrong.len() < WRONG_SHOWN {
+            verdict.wrong.push(text);
+        }
+    };
     for (number, fate) in ledger {
         let times = found.get(number).copied().unwrap_or(0);
-        let right = match fate {
-            Fate::Accepted => times == 1,
-            Fate::Refused(_) => times == 0,
-            Fate::Unknown => times <= 1,
+        let (count, least, most) = match fate {
+            Fate::Accepted => (&mut verdict.accepted, 1, 1),
+            Fate::Refused(_) => (&mut verdict.refused, 0, 0),
+            Fate::Unknown => (&mut verdict.unknown, 0, 1),
         };
-        if !right {
-            wrong.push(format!("event {number}: {fate:?}, stored {times} times"));
+        *count += 1;
+        if times < least {
+            verdict.lost += 1;
+        } else if times > most {
+            verdict.doubled += 1;
+        } else {
+            continue;
         }
+        note(format!("event {number}: {fate:?}, stored {times} times"));
     }
-    let strange = found.keys().filter(|number| !ledger.contains_key(number));
-    wrong.extend(strange.map(|number| format!("event {number}: never sent, but stored")));
-    wrong
+    for number in found.keys().filter(|number| !ledger.contains_key(number)) {
+        verdict.doubled += 1;
+        note(format!("event {number}: never sent, but stored"));
+    }
+    verdict
 }
 
-/// What is stored once all accepted events are there and the table has been quiet for a while.
+/// What is stored once all accepted events are there and the table has been quiet for a while, or
+/// when waiting longer makes no sense.
 fn settled(ledger: &Ledger, door: &Door) -> BTreeMap<u32, u32> {
     let deadline = Instant::now() + DELIVERY_LIMIT;
-    let mut last = BTreeMap::new();
+    let mut last = String::new();
     let mut since = Instant::now();
     loop {
-        let now = stored(door).unwrap_or_default();
-        if now != last || now.is_empty() {
-            last = now;
+        let count = door.text("SELECT count() FROM open_events").unwrap_or_default();
+        if count != last || count.is_empty() {
+            last = count;
             since = Instant::now();
         }
-        let missing: Vec<&u32> = ledger
-            .iter()
-            .filter(|(number, fate)| **fate == Fate::Accepted && !last.contains_key(number))
-            .map(|(number, _)| number)
-            .collect();
-        if missing.is_empty() && since.elapsed() > QUIET {
-            return last;
-        }
-        if Instant::now() > deadline {
-            let some: Vec<_> = missing.iter().take(20).collect();
-            panic!("{} accepted events are not stored, such as {some:?}", missing.len());
+        let over = Instant::now() > deadline;
+        if since.elapsed() > QUIET || over {
+            let found = stored(door);
+            if over {
+                return found.expect("the database answers");
+            }
+            let found = found.unwrap_or_default();
+            let is_there = |(number, fate): (&u32, &Fate)| {
+                *fate != Fate::Accepted || found.contains_key(number)
+            };
+            if ledger.iter().all(is_there) {
+                return found;
+            }
+            since = Instant::now();
         }
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -238,11 +318,13 @@ mod tests {
             (3, Fate::Unknown),
         ]);
         let good = BTreeMap::from([(0, 1), (3, 1)]);
-        assert_eq!(faults(&ledger, &good), Vec::<String>::new());
+        assert_eq!(compare(&ledger, &good).wrong, Vec::<String>::new());
         for (number, times) in [(0, 0), (0, 2), (1, 1), (2, 2), (7, 1)] {
             let mut bad = good.clone();
             bad.insert(number, times);
-            assert_eq!(faults(&ledger, &bad).len(), 1, "event {number} stored {times} times");
+            let verdict = compare(&ledger, &bad);
+            assert_eq!(verdict.wrong.len(), 1, "event {number} stored {times} times");
+            assert_eq!((verdict.lost, verdict.doubled), if times == 0 { (1, 0) } else { (0, 1) });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Looking at processes through `/proc`, and ending those that a test started.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -52,9 +53,30 @@ pub(crate) fn wait_exit(child: &mut Child, limit: Duration) -> Option<ExitStatus
     None
 }
 
+/// Stops a process between two steps: when this returns none of its threads runs, and none will
+/// see the end of what it asked the system for.
+pub(crate) fn freeze(pid: u32) {
+    signal(pid, Signal::STOP);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let runs = || {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let states = threads.filter_map(|thread| read_stat(&thread.path()));
+        // Stopped, or inside of the system and stopped before it comes back.
+        states.into_iter().any(|(state, _)| !matches!(state, 'T' | 't' | 'D' | 'Z'))
+    };
+    while runs() {
+        assert!(Instant::now() < deadline, "process {pid} does not stop");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
 /// State letter and parent of a process.
 fn stat(pid: u32) -> Option<(char, u32)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    read_stat(Path::new(&format!("/proc/{pid}")))
+}
+
+fn read_stat(folder: &Path) -> Option<(char, u32)> {
+    let text = fs::read_to_string(folder.join("stat")).ok()?;
     // The name may hold blanks and brackets; the fields begin after the last bracket.
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?.chars().next()?;

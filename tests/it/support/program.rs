@@ -15,7 +15,7 @@ use crate::support::clock::Clock;
 use crate::support::command::{self, Done};
 use crate::support::home::Home;
 use crate::support::http::Client;
-use crate::support::{process, wait_for, wait_until};
+use crate::support::{process, wait_until};
 
 /// How long a start may take, engine and migration included, on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -149,7 +149,26 @@ impl Program {
     }
 
     /// Starts, or says how the program ended; the home is given back then.
-    pub(crate) fn try_start_in(home: Home, options: Options) -> Result<Self, (NotStarted, Home)> {
+    pub(crate) fn try_start_in(
+        home: Home,
+        mut options: Options,
+    ) -> Result<Self, (NotStarted, Home)> {
+        let sites = std::mem::take(&mut options.sites);
+        let mut program = Self::spawn_in(home, options);
+        if let Err(status) = program.wait_ready() {
+            let output = program.lines().join("\n") + &program.home().log();
+            let code = status.code().unwrap_or(-1);
+            let home = program.home.take().expect("a home is only taken once");
+            return Err((NotStarted { code, output }, home));
+        }
+        for (domain, zone) in sites {
+            program.add_site(domain, zone);
+        }
+        Ok(program)
+    }
+
+    /// Starts without waiting until it is ready: it has no address yet, and makes no sites.
+    pub(crate) fn spawn_in(home: Home, options: Options) -> Self {
         let clock = options.clock.map(|at| Clock::new(home.scratch(), at));
         let mut command = options.mounts.as_deref().map_or_else(command::bare, command::in_mounts);
         command
@@ -177,7 +196,7 @@ impl Program {
         }
         let mut child = command.spawn().expect("the program can be started");
         let lines = collect_lines(&mut child);
-        let mut program = Self {
+        Self {
             child,
             lines,
             data: home.data().display().to_string(),
@@ -185,17 +204,7 @@ impl Program {
             clock,
             url: String::new(),
             metrics_url: String::new(),
-        };
-        if let Err(status) = program.wait_ready() {
-            let output = program.lines().join("\n") + &program.home().log();
-            let code = status.code().unwrap_or(-1);
-            let home = program.home.take().expect("a home is only taken once");
-            return Err((NotStarted { code, output }, home));
         }
-        for (domain, zone) in options.sites {
-            program.add_site(domain, zone);
-        }
-        Ok(program)
     }
 
     /// Waits for the ready line; the status when the program ended before.
@@ -326,16 +335,13 @@ impl Program {
         (status, took)
     }
 
-    /// Sends SIGKILL and waits until its engine has noticed.
+    /// Sends SIGKILL and waits until its engine has noticed, also one that was just being started.
     pub(crate) fn kill9(mut self) -> Home {
-        let engines = self.engines();
         process::signal(self.pid(), Signal::KILL);
         drop(self.child.wait());
-        for engine in engines {
-            wait_for("the engine of a killed program to end", STOP_LIMIT, || {
-                (!process::is_running(engine)).then_some(())
-            });
-        }
+        wait_until("the engine of a killed program to end", STOP_LIMIT, || {
+            process::naming(&format!("{}/engine", self.data)).is_empty()
+        });
         self.home.take().expect("a home is only taken once")
     }
 }
