@@ -7,10 +7,6 @@ use serde_json::Value;
 
 use crate::ingest::payload::{PayloadError, error};
 
-pub(crate) fn present(value: Option<&Value>) -> Option<&Value> {
-    value.filter(|value| !value.is_null())
-}
-
 pub(crate) fn says_dnt(value: &Value) -> bool {
     is_one(value) || value.as_str().is_some_and(|text| text.trim().starts_with('1'))
 }

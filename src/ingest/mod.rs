@@ -15,7 +15,9 @@
 
 pub mod address;
 pub mod agent;
+mod body;
 pub mod bots;
+mod campaign;
 pub mod caps;
 mod channel;
 mod click;
@@ -27,6 +29,7 @@ pub mod location;
 mod measured;
 mod payload;
 mod pixel;
+mod plain;
 mod placeholder;
 mod props;
 mod query;

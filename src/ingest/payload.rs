@@ -4,9 +4,10 @@
 //! payload that opts out keeps nothing at all. Errors name the field and the rule, never the value.
 //! Names of client address, User-Agent and time are not read.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::ingest::fields::{is_one, optional_text, present, says_dnt, says_gpc, screen, whole};
+use crate::ingest::body::{Body, Key};
+use crate::ingest::fields::{is_one, optional_text, says_dnt, says_gpc, screen, whole};
 use crate::ingest::measured::{self, Report};
 use crate::ingest::props::{self, Props};
 use crate::ingest::revenue::{self, Revenue};
@@ -110,41 +111,41 @@ impl Payload {
 /// # Errors
 /// When it is no JSON object, or a field breaks a rule of the wire format.
 pub fn parse_event(body: &[u8]) -> Result<Payload, PayloadError> {
-    let body: Map<String, Value> = serde_json::from_slice(body)
+    let body: Body = serde_json::from_slice(body)
         .map_err(|_| error("request", "must be a JSON object in UTF-8"))?;
-    let first = |names: &[&str]| names.iter().find_map(|name| present(body.get(*name)));
-    if first(&["dnt"]).is_some_and(says_dnt) || first(&["gpc"]).is_some_and(says_gpc) {
+    let first = |keys: &[Key]| body.first(keys);
+    if first(&[Key::Dnt]).is_some_and(says_dnt) || first(&[Key::Gpc]).is_some_and(says_gpc) {
         return Ok(Payload::opt_out());
     }
-    let domain = optional_text("domain", first(&["d", "domain"]))?;
+    let domain = optional_text("domain", first(&[Key::D, Key::Domain]))?;
     let address =
-        optional_text("url", first(&["u", "url"]))?.filter(|text| !text.trim().is_empty());
+        optional_text("url", first(&[Key::U, Key::Url]))?.filter(|text| !text.trim().is_empty());
     if domain.or(address).is_none() {
         return Err(error("domain", "can't be blank"));
     }
-    let name = event_name(first(&["n", "name"]))?;
-    let by_fragment = first(&["h", "hashMode"]).is_some_and(is_one);
+    let name = event_name(first(&[Key::N, Key::Name]))?;
+    let by_fragment = first(&[Key::H, Key::HashMode]).is_some_and(is_one);
     let page = page(address.ok_or(error("url", "can't be blank"))?, by_fragment)?;
     let mut payload = Payload {
         sites: sites(domain.unwrap_or(&page.hostname))?,
-        referrer: first(&["r", "referrer"])
+        referrer: first(&[Key::R, Key::Referrer])
             .and_then(Value::as_str)
             .map(url::referrer_host)
             .unwrap_or_default(),
-        interactive: first(&["i", "interactive"]) != Some(&Value::Bool(false)),
-        screen: first(&["w"]).and_then(whole).map_or("", screen),
-        language: first(&["l"]).and_then(Value::as_str).map(primary).unwrap_or_default(),
-        props: props::read(first(&["m", "meta", "p", "props"]))?,
+        interactive: first(&[Key::I, Key::Interactive]) != Some(&Value::Bool(false)),
+        screen: first(&[Key::W]).and_then(whole).map_or("", screen),
+        language: first(&[Key::L]).and_then(Value::as_str).map(primary).unwrap_or_default(),
+        props: props::read(first(&[Key::M, Key::Meta, Key::P, Key::Props]))?,
         scroll: SCROLL_NONE,
         page: Some(page),
         name,
         ..Payload::default()
     };
     match payload.name.as_str() {
-        ENGAGEMENT => engagement(&mut payload, first(&["e"]), first(&["sd"]))?,
-        WEB_VITALS => payload.report = Report::Vitals(measured::vitals(first(&["v"]))?),
-        SCRIPT_ERROR => payload.report = Report::ScriptError(measured::template(first(&["t"]))?),
-        _ => payload.revenue = first(&["$", "revenue"]).and_then(revenue::read),
+        ENGAGEMENT => engagement(&mut payload, first(&[Key::E]), first(&[Key::Sd]))?,
+        WEB_VITALS => payload.report = Report::Vitals(measured::vitals(first(&[Key::V]))?),
+        SCRIPT_ERROR => payload.report = Report::ScriptError(measured::template(first(&[Key::T]))?),
+        _ => payload.revenue = first(&[Key::Dollar, Key::Revenue]).and_then(revenue::read),
     }
     Ok(payload)
 }

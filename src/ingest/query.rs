@@ -3,7 +3,7 @@
 //! Promise: they are bounded and reduced like a path before the site is known, and live no longer
 //! than the request. Campaign parameters are not among them.
 
-use url::Url;
+use url::form_urlencoded;
 
 use crate::ingest::click::is_click_id;
 use crate::ingest::placeholder::hide_all;
@@ -17,12 +17,9 @@ const NAME_BYTES_MAX: usize = 100;
 /// Longest value that is kept, in bytes.
 const VALUE_BYTES_MAX: usize = 100;
 
-/// The parameters of an address: names as sent, values without what points at one person.
-pub(crate) fn reduced(url: &Url) -> Vec<(String, String)> {
-    if url.query().is_none_or(str::is_empty) {
-        return Vec::new();
-    }
-    let pairs = url.query_pairs().take(PAIRS_MAX);
+/// The parameters of a query: names as sent, values without what points at one person.
+pub(crate) fn reduced(query: &str) -> Vec<(String, String)> {
+    let pairs = form_urlencoded::parse(query.as_bytes()).take(PAIRS_MAX);
     pairs
         .filter(|(name, _)| name.len() <= NAME_BYTES_MAX)
         .filter(|(name, _)| !name.starts_with("utm_") && !is_click_id(name))
@@ -42,6 +39,10 @@ fn part(value: &str) -> String {
 mod tests {
     use super::*;
 
+    fn query_of(address: &str) -> &str {
+        address.split_once('?').unwrap().1
+    }
+
     #[test]
     fn values_are_reduced_and_bounded() {
         let long = "z".repeat(300);
@@ -49,7 +50,7 @@ mod tests {
             "https://e.example/?id=5&who=jane%40mail.example&t=eyJhbGciOiJIUzI1NiJ9aB3&utm_term=x\
              &gclid=SECRET&ip=203%252E0%252E113%252E9&empty=&n=123456789&a=b%26c%3Dd&long={long}"
         );
-        let pairs = reduced(&Url::parse(&address).unwrap());
+        let pairs = reduced(query_of(&address));
         let value = |name: &str| {
             pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
         };
@@ -61,13 +62,13 @@ mod tests {
         assert_eq!((value("utm_term"), value("empty"), value("gclid")), (None, None, None));
         assert_eq!(value("ip"), Some(":address"));
         assert_eq!(value("long").unwrap().len(), VALUE_BYTES_MAX);
-        assert_eq!(reduced(&Url::parse("https://e.example/").unwrap()), []);
+        assert_eq!(reduced(""), []);
     }
 
     #[test]
     fn a_thousand_parameters_are_not_all_looked_at() {
         let query: Vec<String> = (0..1000).map(|n| format!("p{n}=1")).collect();
         let address = format!("https://e.example/?{}", query.join("&"));
-        assert_eq!(reduced(&Url::parse(&address).unwrap()).len(), PAIRS_MAX);
+        assert_eq!(reduced(query_of(&address)).len(), PAIRS_MAX);
     }
 }

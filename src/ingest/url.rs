@@ -15,8 +15,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 use url::{Host, Url};
 
-use crate::ingest::click;
+use crate::ingest::campaign::campaign;
+pub use crate::ingest::campaign::{CAMPAIGN_BYTES_MAX, Campaign};
 use crate::ingest::placeholder::{hide_all, hide_contact};
+use crate::ingest::plain::plain;
 use crate::ingest::query;
 use crate::ingest::text::{clean, cut};
 
@@ -28,12 +30,8 @@ pub const REFERRER_BYTES_MAX: usize = 2000;
 pub const PATH_BYTES_MAX: usize = 512;
 /// Longest host name, in bytes: that of the DNS.
 pub const HOST_BYTES_MAX: usize = 253;
-/// Longest campaign parameter that is kept, in bytes.
-pub const CAMPAIGN_BYTES_MAX: usize = 255;
 /// How often percent-encoding is undone; relays encode twice.
 const DECODE_ROUNDS_MAX: usize = 3;
-/// Query parameters that are read; what stands behind them is not.
-const QUERY_PAIRS_MAX: usize = 200;
 
 /// What takes the place of a referrer host that is a bare address.
 const BARE_ADDRESS: &str = ":address";
@@ -52,29 +50,6 @@ pub struct Page {
     pub query: Vec<(String, String)>,
     /// What the query says about the campaign.
     pub campaign: Campaign,
-}
-
-/// The campaign parameters of a page; empty where not given.
-#[derive(Default)]
-pub struct Campaign {
-    /// `utm_source`.
-    pub source: String,
-    /// `utm_medium`.
-    pub medium: String,
-    /// `utm_campaign`.
-    pub campaign: String,
-    /// `utm_term`.
-    pub term: String,
-    /// `utm_content`.
-    pub content: String,
-    /// The first of `source` and `ref`.
-    pub reference: String,
-    /// Which click id of an advertiser there was, by name (its value is not kept), or empty.
-    pub click_id: &'static str,
-    /// There was a click id of Google's (its value is not kept).
-    pub google_click: bool,
-    /// There was a click id of Microsoft's (its value is not kept).
-    pub microsoft_click: bool,
 }
 
 /// Why an address is no page.
@@ -99,6 +74,16 @@ pub fn page(address: &str, by_fragment: bool) -> Result<Page, PageError> {
     if address.len() > URL_BYTES_MAX {
         return Err(PageError::TooLong);
     }
+    if let Some(plain) = plain(address) {
+        let query = plain.query.unwrap_or_default();
+        let (hostname, path) = (site_name(plain.host), path(plain.path, ""));
+        return Ok(Page {
+            hostname,
+            path,
+            query: query::reduced(query),
+            campaign: campaign(query),
+        });
+    }
     let url = Url::parse(address).map_err(|_| PageError::NotAbsolute)?;
     if matches!(url.scheme(), "data" | "javascript" | "vbscript" | "blob" | "about") {
         return Err(PageError::Scheme);
@@ -106,13 +91,17 @@ pub fn page(address: &str, by_fragment: bool) -> Result<Page, PageError> {
     let hostname = host(&url).ok_or(PageError::NotAbsolute)?;
     let fragment = url.fragment().filter(|_| by_fragment).unwrap_or_default();
     let path = path(url.path(), fragment);
-    Ok(Page { hostname, path, query: query::reduced(&url), campaign: campaign(&url) })
+    let query = url.query().unwrap_or_default();
+    Ok(Page { hostname, path, query: query::reduced(query), campaign: campaign(query) })
 }
 
 /// The host of a referrer, as it is compared with a site's own; empty when there is none.
 #[must_use]
 pub fn referrer_host(referrer: &str) -> String {
     let referrer = cut(referrer.trim(), REFERRER_BYTES_MAX);
+    if let Some(plain) = plain(referrer) {
+        return site_name(plain.host);
+    }
     let url = match Url::parse(referrer) {
         Ok(url) if url.has_host() => url,
         // `example.com` and `example.com:8080/x`: some trackers leave the scheme out.
@@ -222,33 +211,6 @@ fn decoded_once(encoded: &[u8]) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn campaign(url: &Url) -> Campaign {
-    let mut found = Campaign::default();
-    let (mut source, mut reference) = (String::new(), String::new());
-    for (name, value) in url.query_pairs().take(QUERY_PAIRS_MAX) {
-        let field = match name.as_ref() {
-            "utm_source" => &mut found.source,
-            "utm_medium" => &mut found.medium,
-            "utm_campaign" => &mut found.campaign,
-            "utm_term" => &mut found.term,
-            "utm_content" => &mut found.content,
-            "source" => &mut source,
-            "ref" => &mut reference,
-            other => {
-                if !value.is_empty() {
-                    click::note(&mut found, other);
-                }
-                continue;
-            }
-        };
-        if field.is_empty() {
-            *field = text(&value, CAMPAIGN_BYTES_MAX);
-        }
-    }
-    found.reference = if source.is_empty() { reference } else { source };
-    found
 }
 
 #[cfg(test)]
