@@ -25,6 +25,8 @@ use crate::spool::{AppendError, Config, FsyncPolicy, Limits, MAX_PENDING_APPENDS
 
 /// Record bytes of one write, beyond which no further append joins the group.
 const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// Vain tries in a row to cut back a log, after which they come only every [`LOOK_EVERY`].
+const RETRACTIONS_BEFORE_PAUSE: u32 = 2;
 /// Full segments that may wait for the sealing thread; then the writer waits for it.
 const MAX_UNSEALED: usize = 1;
 /// Appends of a group from which there is so much to do that the next group is waited for: each
@@ -77,6 +79,8 @@ struct Writer {
     /// A log that may hold refused records, because the disk did not let us cut it. While there is
     /// one, nothing is accepted.
     doubtful: Option<Full>,
+    /// When cutting it back was last tried in vain, and how often.
+    refused: Option<(Instant, u32)>,
     sealer: SyncSender<Full>,
     /// Appends of the last group.
     last_group: usize,
@@ -114,6 +118,7 @@ pub(super) fn start(
         budget: Budget::new(config.min_free_bytes),
         active: None,
         doubtful: None,
+        refused: None,
         sealer,
         last_group: 0,
     };
@@ -145,7 +150,7 @@ impl Writer {
             self.seal_if_due();
         }
         self.rotate();
-        self.tend();
+        self.retract();
         // Dropping the sender ends the sealer once it has done all.
     }
 
@@ -162,13 +167,35 @@ impl Writer {
     /// Looks at the disk, and tries again what it refused.
     fn tend(&mut self) {
         self.budget.look(&self.shared);
-        if let Some(mut full) = self.doubtful.take()
-            && let Err(error) = seal::retract(&self.shared, &mut full)
-        {
-            tracing::error!(batch = full.batch, %error, "The disk of the spool still fails.");
-            self.doubtful = Some(full);
+        // Each try writes the whole segment: not for every append that is turned away.
+        let due = self.refused.is_none_or(|(tried, times)| {
+            times < RETRACTIONS_BEFORE_PAUSE || tried.elapsed() >= LOOK_EVERY
+        });
+        if due {
+            self.retract();
         }
         self.shared.set_blocked(self.budget.is_blocked() || self.doubtful.is_some());
+    }
+
+    /// Tries to cut back a log that may hold refused records.
+    fn retract(&mut self) {
+        let Some(mut full) = self.doubtful.take() else { return };
+        let times = self.refused.map_or(0, |(_, times)| times);
+        match seal::retract(&self.shared, &mut full) {
+            Ok(()) => {
+                if times > 0 {
+                    tracing::info!(batch = full.batch, "The disk of the spool works again.");
+                }
+                self.refused = None;
+            }
+            Err(error) => {
+                if times == 0 {
+                    tracing::error!(batch = full.batch, %error, "The disk of the spool still fails.");
+                }
+                self.refused = Some((Instant::now(), times.saturating_add(1)));
+                self.doubtful = Some(full);
+            }
+        }
     }
 
     /// Takes the appends that are written together with `first`, answers those that cannot be

@@ -91,6 +91,9 @@ struct Walk {
     stop: AtomicBool,
 }
 
+/// Site, day and person of each token.
+type Tokens = BTreeMap<String, BTreeSet<(usize, String, u64)>>;
+
 fn domain(site: usize) -> String {
     format!("s{site}.example")
 }
@@ -217,17 +220,12 @@ fn rows(door: &Door) -> BTreeMap<u32, Row> {
 }
 
 /// Checks all but the tokens; person, site and day of each token, and how many rows have none.
-fn check(
-    ordeal: &Ordeal,
-    program: &Program,
-    walk: &Walk,
-    sent: &[Vec<Sent>],
-) -> (BTreeMap<String, BTreeSet<(usize, String, u64)>>, usize) {
+fn check(ordeal: &Ordeal, program: &Program, walk: &Walk, sent: &[Vec<Sent>]) -> (Tokens, usize) {
     let ledger: Ledger = sent.iter().flatten().map(|one| (one.number, one.fate)).collect();
     ordeal.check(&ledger, &door(program));
     let rows = rows(&door(program));
     let mut sites = BTreeMap::new();
-    let mut tokens = BTreeMap::<_, BTreeSet<_>>::new();
+    let mut tokens = Tokens::new();
     let mut without = 0;
     for of_sender in sent {
         let mut last = 0;
