@@ -4,7 +4,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+/// Name of the site under load.
+pub(crate) const SITE: &str = "bench.example";
 
 /// The floor's process.
 pub(crate) struct Floor {
@@ -51,10 +55,20 @@ pub(crate) struct Headcount {
     key_dir: PathBuf,
 }
 
-/// When the last acknowledged row was in the database.
-pub(crate) struct Drained {
-    pub(crate) rows: u64,
-    pub(crate) after: Duration,
+/// The engine stands still until this is dropped.
+pub(crate) struct Stopped {
+    engine: u32,
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal(self.engine, Signal::CONT);
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process number");
+    rustix::process::kill_process(pid, signal).expect("a process of ours");
 }
 
 impl Headcount {
@@ -84,7 +98,7 @@ impl Headcount {
             .and_then(|port| port.trim().parse().ok())
             .unwrap_or_else(|| panic!("no ready line: {line}"));
         let added = Command::new(env!("CARGO_BIN_EXE_headcount"))
-            .args(["site", "add", "bench.example", "--data-dir"])
+            .args(["site", "add", SITE, "--data-dir"])
             .arg(&data_dir)
             .status()
             .expect("the command runs");
@@ -117,16 +131,33 @@ impl Headcount {
         })
     }
 
-    /// Waits until the database holds `expected` rows (at most ten minutes).
-    pub(crate) fn wait_for_rows(&self, expected: u64) -> Drained {
-        let start = Instant::now();
-        loop {
-            let rows = self.ask("SELECT count() FROM open_events").parse().unwrap_or(0);
-            if rows >= expected || start.elapsed() > Duration::from_secs(600) {
-                return Drained { rows, after: start.elapsed() };
-            }
-            std::thread::sleep(Duration::from_millis(500));
-        }
+    /// Stops the engine; rows wait in the spool.
+    pub(crate) fn stop_engine(&self) -> Stopped {
+        let engine = self.engine_pid();
+        signal(engine, Signal::STOP);
+        Stopped { engine }
+    }
+
+    /// Rows of events that the database holds.
+    pub(crate) fn rows(&self) -> u64 {
+        self.ask("SELECT count() FROM open_events").parse().unwrap_or(0)
+    }
+
+    /// Days with events.
+    pub(crate) fn days(&self) -> String {
+        self.ask("SELECT uniqExact(day) FROM open_events")
+    }
+
+    /// Visitors of the days.
+    pub(crate) fn visitors(&self) -> String {
+        self.ask("SELECT uniqExact(visitor) FROM open_events WHERE visitor != 0")
+    }
+
+    /// Size of the spool's files, MB.
+    pub(crate) fn spool_mb(&self) -> f64 {
+        let files = std::fs::read_dir(self.data_dir.join("spool")).into_iter().flatten().flatten();
+        let bytes = files.filter_map(|file| file.metadata().ok()).map(|found| found.len());
+        bytes.sum::<u64>() as f64 / 1e6
     }
 
     /// Bytes on disk of one row of `open_events`, once its parts are merged.
@@ -164,9 +195,9 @@ impl Headcount {
 
 impl Drop for Headcount {
     fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
+        let pid = Pid::from_child(&self.child);
         // It may have ended already.
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        rustix::process::kill_process(pid, Signal::TERM).ok();
         drop(self.child.wait());
         drop(std::fs::remove_dir_all(&self.data_dir));
         drop(std::fs::remove_dir_all(&self.key_dir));

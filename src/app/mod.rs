@@ -20,6 +20,7 @@ pub mod operator;
 pub mod doctor;
 pub mod tasks;
 pub mod serve;
+pub mod bench;
 
 pub use fatal::Fatal;
 

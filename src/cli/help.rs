@@ -38,8 +38,40 @@ const COMMANDS: &[(&str, &str)] = &[
     ("key list", "list the keys: id, scope, sites, name, created, last used"),
     ("key revoke ID", "make a key useless"),
     ("admin < FILE", "run several of these commands, one a line"),
+    (
+        "bench URL --site DOMAIN",
+        "load a server of yours with made-up visitors and say how it bore it (bench --help)",
+    ),
     ("version", "print the version"),
 ];
+
+/// What `headcount bench --help` says.
+const BENCH: &str = "headcount bench: load by made-up visitors, to see how much a server of yours can take
+
+Usage: headcount bench URL --site DOMAIN[,DOMAIN...] [--json]
+
+URL is that of headcount itself, http://HOST:PORT, not of a proxy with TLS before it. The site must be
+there and its domain must end in .example, .test, .localhost or .invalid, because the visitors are
+counted like any others. Let the server trust the address that the load comes from
+(--trusted-proxies), or all visitors are of one network to it.
+
+  --duration 30s       how long is measured
+  --warm-up 2s         load before that, which is not measured
+  --connections 64     connections at once
+  --rate N             events a second, whatever the server does (open loop): latency counts from when
+                       an event was due. Without it each connection sends its next event as soon as
+                       the last is answered (closed loop): how many the server can take
+  --threads 1          threads that send
+  --visitors 10000     different visitors; they come again and again
+  --pages 200          pages of each site, by Zipf's law
+  --opted-out 5%       visitors who send DNT: 1 (0% unless said)
+  --agents FILE        User-Agents, one a line, instead of our own
+  --seed 1             the same seed makes the same requests
+  --real-site          the site may be a real one: its numbers are spoiled for good
+  --any-server         the server need not be headcount
+
+The result is a table, or JSON with --json. 'rows to expect' (accepted_in_all) is how many events the
+server has acknowledged, warm-up included.";
 
 /// `headcount --help`.
 #[must_use]
@@ -64,6 +96,12 @@ pub(super) fn overview() -> String {
 #[must_use]
 pub(super) fn serve() -> String {
     config::help()
+}
+
+/// `headcount bench --help`.
+#[must_use]
+pub(super) fn bench() -> String {
+    BENCH.to_owned()
 }
 
 /// The complaint about a command that does not exist.

@@ -3,6 +3,7 @@
 //! Results go to standard output, words to standard error.
 
 mod args;
+mod bench;
 mod commands;
 mod erasing;
 mod help;
@@ -53,6 +54,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode, Fatal> {
         "policy" => policy_command(rest),
         "migrate" | "close" | "site" | "erase" | "account" | "key" => commands::one(command, rest),
         "admin" => commands::many(rest),
+        "bench" => bench::run(rest),
         "help" | "--help" | "-h" => print(&help::overview()),
         "version" | "--version" | "-V" => print(concat!("headcount ", env!("CARGO_PKG_VERSION"))),
         other => Err(Fatal::say(USAGE, help::unknown(other))),

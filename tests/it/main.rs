@@ -9,6 +9,8 @@ mod support;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod collecting;
