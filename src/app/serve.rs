@@ -28,6 +28,7 @@ use crate::ingest::{self, Agents};
 use crate::keys::{self, Keys, KeysConfig};
 use crate::model::{Outcome, now};
 use crate::server::first_party::FirstParty;
+use crate::server::rates::Rates;
 use crate::server::state::{Parts, Role, Settings, State};
 use crate::server::{listen, router};
 use crate::spool::{self, Spool};
@@ -150,7 +151,7 @@ async fn open(
         sites,
         accounts: Arc::new(accounts),
         store: database.store.clone(),
-        limiter_key: tasks::random_key()?,
+        rates: Rates::new(config.rate_limit, tasks::random_key()?),
     }));
     Ok((state, database, files))
 }

@@ -58,8 +58,8 @@ pub fn start(tasks: &mut JoinSet<()>, state: &Arc<State>) {
         state.metrics.spool_oldest_seconds.set(i64::try_from(age).unwrap_or(i64::MAX));
     });
     every(tasks, ROTATE_EVERY, state, |state| async move {
-        match random_key() {
-            Ok(key) => state.agents.rotate(key),
+        match random_key().and_then(|agents| Ok((agents, random_key()?))) {
+            Ok((agents, rates)) => state.rotate(agents, rates),
             Err(error) => tracing::error!(message = %error.message, "Caches keep their key."),
         }
     });

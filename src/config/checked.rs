@@ -66,6 +66,8 @@ pub struct Config {
     pub first_party_path: Option<String>,
     /// `None` is `off`.
     pub metrics_listen: Option<SocketAddr>,
+    /// Events per second, network and site; `None` is `off`.
+    pub rate_limit: Option<u32>,
     pub role: Role,
     pub demo: bool,
     pub log: String,
@@ -150,6 +152,9 @@ impl Config {
             "metrics_listen" => {
                 self.metrics_listen.map_or_else(|| "off".to_owned(), |at| at.to_string()).into()
             }
+            "rate_limit" => {
+                self.rate_limit.map_or_else(|| "off".into(), |rate| i64::from(rate).into())
+            }
             "role" => (if self.role == Role::All { "all" } else { "collect" }).into(),
             "demo" => self.demo.into(),
             "log" => self.log.clone().into(),
@@ -213,6 +218,7 @@ impl Reader {
         let public_url = self.optional("public_url", parse::origin);
         let first_party_path = self.required("first_party_path", parse::web_path);
         let metrics_listen = self.required("metrics_listen", parse::address_or_off);
+        let rate_limit = self.number_or_off("rate_limit");
         let role = self.word("role");
         let demo = self.required("demo", parse::switch);
         let log = self.required("log", log_filter);
@@ -241,6 +247,7 @@ impl Reader {
             public_url: public_url?,
             first_party_path: first_party_path?,
             metrics_listen: metrics_listen?,
+            rate_limit: rate_limit?,
             role: if role? == "all" { Role::All } else { Role::Collect },
             demo: demo?,
             log: log?,
@@ -311,6 +318,14 @@ impl Reader {
             _ => (0, u32::MAX),
         };
         self.required(name, |text| parse::number(text, least, most))
+    }
+
+    fn number_or_off(&mut self, name: &str) -> Option<Option<u32>> {
+        let (least, most) = match find(name).map(|key| key.kind) {
+            Some(Kind::NumberOrOff(least, most)) => (least, most),
+            _ => (0, u32::MAX),
+        };
+        self.required(name, |text| parse::number_or_off(text, least, most))
     }
 
     fn word(&mut self, name: &str) -> Option<String> {

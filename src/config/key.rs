@@ -38,6 +38,8 @@ pub enum Kind {
     Switch,
     /// A whole number from the first to the second.
     Number(u32, u32),
+    /// The same, or `off`.
+    NumberOrOff(u32, u32),
 }
 
 /// One row of the table.
@@ -55,6 +57,8 @@ pub struct Key {
 
 /// What every variable of ours begins with.
 pub(super) const VARIABLE_PREFIX: &str = "HEADCOUNT_";
+
+const RATE_LIMIT: &str = "events a second of one network for one site";
 
 /// All settings, in the order of `--help`.
 pub const KEYS: &[Key] = &[
@@ -75,6 +79,7 @@ pub const KEYS: &[Key] = &[
     key("public_url", Kind::Origin, None, "address under which browsers reach headcount"),
     key("first_party_path", Kind::WebPath, Some(""), "scripts and collecting also below this path"),
     key("metrics_listen", Kind::AddressOrOff, Some("127.0.0.1:8001"), "where /metrics is served"),
+    key("rate_limit", Kind::NumberOrOff(1, 100_000), Some("50"), RATE_LIMIT),
     key("role", Kind::Word(&["all", "collect"]), Some("all"), "everything, or only collecting"),
     key("demo", Kind::Switch, Some("false"), "create the site demo.example and its pages"),
     key("log", Kind::Text, Some("info"), "which log lines are written"),
@@ -117,6 +122,7 @@ impl Key {
             Kind::Word(words) => words.join("|"),
             Kind::Switch => String::new(),
             Kind::Number(least, most) => format!("{least}..{most}"),
+            Kind::NumberOrOff(least, most) => format!("{least}..{most}|off"),
         }
     }
 }

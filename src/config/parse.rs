@@ -109,6 +109,10 @@ pub(super) fn number(given: &Text, least: u32, most: u32) -> Result<u32, String>
     number.ok_or_else(|| format!("{text:?} is not a whole number from {least} to {most}"))
 }
 
+pub(super) fn number_or_off(given: &Text, least: u32, most: u32) -> Result<Option<u32>, String> {
+    if text(given)? == "off" { Ok(None) } else { number(given, least, most).map(Some) }
+}
+
 pub(super) fn switch(given: &Text) -> Result<bool, String> {
     match text(given)?.as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),

@@ -132,6 +132,8 @@ fn bounds_hold() {
     for (name, bad) in [
         ("retention_months", "26"),
         ("threshold", "0"),
+        ("rate_limit", "0"),
+        ("rate_limit", "never"),
         ("engine_memory", "1MiB"),
         ("engine_http_port", "0"),
         ("clickhouse_database", "a;b"),
@@ -143,7 +145,9 @@ fn bounds_hold() {
         assert!(Config::load(&flags(&[(name, bad)]), None, &BTreeMap::new()).is_err(), "{name}");
     }
     let off = Config::load(&flags(&[("metrics_listen", "off")]), None, &BTreeMap::new()).unwrap();
-    assert_eq!(off.metrics_listen, None);
+    assert_eq!((off.metrics_listen, off.rate_limit), (None, Some(50)));
+    let off = Config::load(&flags(&[("rate_limit", "off")]), None, &BTreeMap::new()).unwrap();
+    assert_eq!(off.rate_limit, None);
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub mod hints;
 pub mod lists;
 pub mod location;
 mod measured;
+pub mod network;
 mod payload;
 mod pixel;
 mod plain;

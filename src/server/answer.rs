@@ -17,6 +17,11 @@ pub type Answer = Response<Full<Bytes>>;
 /// Seconds a refused client is asked to wait.
 const RETRY_SECONDS: &str = "5";
 
+/// Stands in the extensions of an answer to a request that was read to its end: the connection can
+/// be used again, whatever the answer says.
+#[derive(Debug, Clone, Copy)]
+pub struct WasRead;
+
 /// The smallest GIF: one transparent pixel, 43 bytes.
 pub const PIXEL: [u8; 43] = [
     0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 0x01, 0x00, 0x01, 0x00, 0x80, 0x00, 0x00, 0x00, 0x00, 0x00,

@@ -20,7 +20,7 @@ use crate::ingest::{
     self, Facts, Headers, Payload, PayloadError, Prepared, Reduced, Row, SiteRules, Target,
 };
 use crate::model::{LocalMoment, Outcome, Refusal, Site, now, wipe_stack};
-use crate::server::answer::{self, Answer};
+use crate::server::answer::{self, Answer, WasRead};
 use crate::server::limit::{self, BodyError};
 use crate::server::norms;
 use crate::server::panic::CatchPanic;
@@ -32,6 +32,11 @@ use crate::store::row;
 const BAD_KEY: PayloadError = PayloadError {
     field: "authorization",
     message: "the send key is unknown, revoked, expired or of another scope",
+};
+/// The refusal of a compressed body: a kilobyte of it can be a gigabyte, and no tag sends one.
+const ENCODED: PayloadError = PayloadError {
+    field: "content-encoding",
+    message: "compressed bodies are not taken; send the event as it is",
 };
 /// The refusal of a body that did not arrive.
 const NO_BODY: PayloadError = PayloadError { field: "request", message: "the body did not arrive" };
@@ -49,6 +54,17 @@ struct Verdict {
 impl Verdict {
     fn one(outcome: Outcome) -> Self {
         Self { outcomes: vec![outcome], invalid: None, ends_connection: false, site: None }
+    }
+
+    /// What is known before the body: it is read and forgotten, if it is there.
+    async fn before_body(self, body: Incoming) -> Self {
+        let whole = limit::discard(body, limit::BROWSER_BODY_BYTES_MAX).await;
+        Self { ends_connection: !whole, ..self }
+    }
+
+    /// The body was not read to its end.
+    fn amid_body(self) -> Self {
+        Self { ends_connection: true, ..self }
     }
 
     /// The first outcome that is not `accepted`, else `accepted`.
@@ -80,6 +96,8 @@ pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
     };
     if verdict.ends_connection {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    } else if status != StatusCode::ACCEPTED {
+        answer.extensions_mut().insert(WasRead);
     }
     let dropped = verdict.dropped();
     if dropped > 0 && status == StatusCode::ACCEPTED {
@@ -137,7 +155,7 @@ async fn or_internal(judging: impl Future<Output = Verdict> + Send) -> Verdict {
         wipe_stack();
         polled
     });
-    judged.await.unwrap_or_else(|| Verdict::one(Outcome::Internal))
+    judged.await.unwrap_or_else(|| Verdict::one(Outcome::Internal).amid_body())
 }
 
 fn refusal(outcome: Outcome) -> &'static str {
@@ -154,26 +172,29 @@ async fn judge_event(state: &State, request: Request<Incoming>, peer: IpAddr) ->
     let (head, body) = request.into_parts();
     let headers = gather(&head.headers);
     if ingest::opted_out(&headers) {
-        let whole = limit::discard(body, limit::BROWSER_BODY_BYTES_MAX).await;
-        return Verdict { ends_connection: !whole, ..Verdict::one(Outcome::OptedOut) };
+        return Verdict::one(Outcome::OptedOut).before_body(body).await;
     }
     let Some(directory) = state.sites.snapshot() else {
-        return Verdict::one(Outcome::Unavailable);
+        return Verdict::one(Outcome::Unavailable).before_body(body).await;
     };
+    if limit::is_encoded(&head.headers) {
+        return invalid(ENCODED).before_body(body).await;
+    }
     let send_key = bearer(&head.headers);
     let key = match send_key {
         None => None,
         Some(text) => match directory.send_key(text, now()) {
             Some(key) => Some(key),
-            None => return invalid(BAD_KEY),
+            None => return invalid(BAD_KEY).before_body(body).await,
         },
     };
     let bytes_max =
         if key.is_some() { limit::KEY_BODY_BYTES_MAX } else { limit::BROWSER_BODY_BYTES_MAX };
     let body = match limit::read_body(body, bytes_max).await {
         Ok(body) => body,
-        Err(BodyError::TooLarge) => return Verdict::one(Outcome::TooLarge),
-        Err(BodyError::Broken) => return invalid(NO_BODY),
+        Err(BodyError::TooLarge) => return Verdict::one(Outcome::TooLarge).amid_body(),
+        Err(BodyError::Broken) => return invalid(NO_BODY).amid_body(),
+        Err(BodyError::Busy) => return Verdict::one(Outcome::Unavailable).amid_body(),
     };
     let payload = match ingest::parse_event(&body) {
         Ok(payload) => payload,
@@ -231,6 +252,9 @@ async fn judge(
         let moment = state.moments.of(site, at);
         let rules = state.rules.of(site);
         let judged = ingest::admit(payload, site, &rules).and_then(|()| {
+            if !by_key {
+                state.within_rate(site.id, headers, peer)?;
+            }
             let prepared = prepared.get_or_insert_with(|| {
                 ingest::prepare(&facts, payload, &state.ingest_context(&lookups))
             });

@@ -3,10 +3,13 @@
 //! Turns requests into calls of the stages and results into answers. It keeps no address and no
 //! User-Agent beyond the request and writes no log line about one.
 
+pub mod framing;
 pub mod listen;
+pub mod pace;
 pub mod panic;
 pub mod patience;
 pub mod peers;
+pub mod rates;
 pub mod router;
 pub mod rules;
 pub mod answer;

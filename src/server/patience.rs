@@ -1,14 +1,22 @@
-//! A connection whose other end stops reading is closed: answers must make progress.
+//! The stream under a connection: what is looked at before hyper gets it, and patience with an end.
+//!
+//! A connection whose other end stops reading is closed: answers must make progress. What is read
+//! and written tells [`Pace`] how the connection moves, and [`Framing`] what its heads mean.
 
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+
+use crate::server::framing::Framing;
+use crate::server::pace::Pace;
 
 /// How long a write may wait for the other end to read anything.
 const WRITE_STALL: Duration = Duration::from_secs(20);
@@ -18,13 +26,39 @@ pub struct Patient {
     stream: TcpStream,
     limit: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    pace: Arc<Pace>,
+    framing: Framing,
+    heads: Arc<Heads>,
+}
+
+/// The heads of a connection, in the order in which they came.
+pub struct Heads {
+    /// The one that can be understood in two ways.
+    ambiguous: AtomicU32,
+    /// Those whose requests were begun.
+    begun: AtomicU32,
+}
+
+impl Default for Heads {
+    fn default() -> Self {
+        Self { ambiguous: AtomicU32::new(u32::MAX), begun: AtomicU32::new(0) }
+    }
+}
+
+impl Heads {
+    /// The next request begins; whether its head can be understood in two ways.
+    #[must_use]
+    pub fn next(&self) -> bool {
+        self.begun.fetch_add(1, Ordering::Relaxed) == self.ambiguous.load(Ordering::Relaxed)
+    }
 }
 
 impl Patient {
     /// Guards `stream`.
     #[must_use]
-    pub const fn new(stream: TcpStream) -> Self {
-        Self { stream, limit: WRITE_STALL, stalled: None }
+    pub fn new(stream: TcpStream, pace: Arc<Pace>, heads: Arc<Heads>) -> Self {
+        let framing = Framing::default();
+        Self { stream, limit: WRITE_STALL, stalled: None, pace, framing, heads }
     }
 
     /// Lets a ready result pass and starts, or checks, the clock of one that waits.
@@ -35,6 +69,7 @@ impl Patient {
     ) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.stalled = None;
+            self.pace.wrote();
             return polled;
         }
         let limit = self.limit;
@@ -50,7 +85,16 @@ impl AsyncRead for Patient {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let came = buffer.filled().get(before..).unwrap_or_default();
+        if !came.is_empty() {
+            self.pace.read();
+            if let Some(head) = self.framing.look(came) {
+                self.heads.ambiguous.store(head, Ordering::Relaxed);
+            }
+        }
+        polled
     }
 }
 
@@ -97,7 +141,8 @@ mod tests {
     async fn pair() -> (Patient, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Patient::new(listener.accept().await.unwrap().0), client)
+        let stream = listener.accept().await.unwrap().0;
+        (Patient::new(stream, Arc::new(Pace::default()), Arc::default()), client)
     }
 
     #[tokio::test]

@@ -31,18 +31,33 @@ impl Peers {
     /// A place for a connection of `peer`, if there is one.
     #[must_use]
     pub fn seat(self: &Arc<Self>, peer: IpAddr) -> Option<Seat> {
-        let peer = peer.to_canonical();
         let mut open = self.open();
-        let count = open.entry(peer).or_default();
-        if *count >= self.limit && !self.unlimited.iter().any(|net| net.contains(&peer)) {
+        let network = network(peer);
+        let count = open.entry(network).or_default();
+        if *count >= self.limit && !self.is_unlimited(peer) {
             return None;
         }
         *count += 1;
-        Some(Seat { peers: Arc::clone(self), peer })
+        Some(Seat { peers: Arc::clone(self), peer: network })
+    }
+
+    /// Whether this peer carries everybody's connections.
+    #[must_use]
+    pub fn is_unlimited(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.unlimited.iter().any(|net| net.contains(&peer))
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An IPv6 peer has as many addresses as it likes within its first 64 bits: they count together.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(peer) => IpAddr::V6((u128::from(peer) >> 64 << 64).into()),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -75,5 +90,19 @@ mod tests {
         drop((seats, proxy));
         assert!(peers.seat(peer).is_some());
         assert!(peers.open().is_empty(), "no address stays");
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_count_together() {
+        let peers = Peers::new(2, Vec::new());
+        let seat = |text: &str| peers.seat(text.parse().unwrap());
+        let seats = [seat("2001:db8:1:2::1"), seat("2001:db8:1:2:ffff::9")];
+        assert!(seats.iter().all(Option::is_some));
+        assert!(seat("2001:db8:1:2::3").is_none());
+        assert!(seat("2001:db8:1:3::1").is_some());
+        assert!(seat("::ffff:192.0.2.1").is_some() && seat("::ffff:192.0.2.2").is_some());
+        drop(seats);
+        assert!(seat("2001:db8:1:2::3").is_some());
+        assert_eq!(peers.open().len(), 0, "who left is forgotten");
     }
 }

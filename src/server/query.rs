@@ -50,6 +50,9 @@ async fn answer_query(state: &State, request: Request<Incoming>) -> Result<Answe
         Err(BodyError::Broken) => {
             return Err(answer::error(StatusCode::BAD_REQUEST, "the query did not arrive"));
         }
+        Err(error @ BodyError::Busy) => {
+            return Err(answer::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()));
+        }
     };
     let raw = report::parse(&body).map_err(|error| refuse(&error))?;
     let site = find_site(state, &reader, raw.site_id())?;

@@ -1,6 +1,7 @@
 //! What the handlers share: opened things, handed down by `app`.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -9,13 +10,15 @@ use ipnet::IpNet;
 use crate::account::Accounts;
 use crate::account::sites::Sites;
 use crate::ingest::caps::Caps;
-use crate::ingest::{Agents, Context, Headers, Identity, Lookups, Rulebook, address};
+use crate::ingest::{Agents, Context, Headers, Identity, Lookups, Rulebook, address, network};
 use crate::keys::Keys;
+use crate::model::{Outcome, Refusal, SiteId};
 use crate::report::cache::Cache;
 use crate::server::first_party::FirstParty;
 use crate::server::moments::Moments;
 use crate::server::origin::PublicOrigin;
 use crate::server::outcomes::OutcomeCounts;
+use crate::server::rates::Rates;
 use crate::server::turns::Turns;
 use crate::spool::Spool;
 use crate::store::Store;
@@ -83,8 +86,10 @@ pub struct State {
     pub origin: PublicOrigin,
     /// The address it listens on, which the set-up link names.
     pub listening: PublicOrigin,
-    /// Random key of this run under which networks are counted.
-    limiter_key: [u8; 32],
+    /// Who sends too much.
+    pub rates: Rates,
+    /// Somebody was limited who came through a proxy that is not trusted, and it was said.
+    said_limited: AtomicBool,
     untrusted_proxy: Mutex<Option<IpAddr>>,
 }
 
@@ -108,8 +113,8 @@ pub struct Parts {
     pub accounts: Arc<Accounts>,
     /// See [`State`].
     pub store: Store,
-    /// 32 random bytes.
-    pub limiter_key: [u8; 32],
+    /// See [`State`].
+    pub rates: Rates,
 }
 
 impl State {
@@ -134,7 +139,8 @@ impl State {
             caps: Caps::default(),
             origin: PublicOrigin::default(),
             listening: PublicOrigin::default(),
-            limiter_key: parts.limiter_key,
+            rates: parts.rates,
+            said_limited: AtomicBool::new(false),
             untrusted_proxy: Mutex::new(None),
         }
     }
@@ -145,11 +151,49 @@ impl State {
         Context { lookups, agents: &self.agents, trusted: &self.settings.trusted_proxies }
     }
 
-    /// A number that stands for the client's network during this run, for limits.
+    /// A number that stands for the client's network until the key is replaced, for limits.
     #[must_use]
     pub fn network(&self, headers: &Headers<'_>, peer: IpAddr) -> u64 {
         let resolved = address::resolve(peer, headers, &self.settings.trusted_proxies);
-        Identity::new(resolved.addr, b"").network(&self.limiter_key)
+        self.rates.under_key(|key| Identity::new(resolved.addr, b"").network(key))
+    }
+
+    /// Counts an event towards the rate of its network for `site`.
+    ///
+    /// Events with a send key do not come here: a relay sends for everybody, and its key can be
+    /// revoked.
+    ///
+    /// # Errors
+    /// [`Outcome::Limited`] when the network has sent too many.
+    pub fn within_rate(
+        &self,
+        site: SiteId,
+        headers: &Headers<'_>,
+        peer: IpAddr,
+    ) -> Result<(), Refusal> {
+        let mut untrusted = false;
+        let admitted = self.rates.admit(site, |key| {
+            let resolved = address::resolve(peer, headers, &self.settings.trusted_proxies);
+            untrusted = resolved.untrusted_forwarded;
+            network::far_network(&resolved.addr, key)
+        });
+        if admitted {
+            return Ok(());
+        }
+        if untrusted && !self.said_limited.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "Events are limited that came through a proxy which is not trusted: all its \
+                 visitors look like one. Set trusted_proxies."
+            );
+        }
+        Err(Outcome::Limited.into())
+    }
+
+    /// Begins another 24 hours: what is keyed by a hash is emptied and gets another key.
+    pub fn rotate(&self, agents: [u8; 32], rates: [u8; 32]) {
+        self.agents.rotate(agents);
+        self.rates.rotate(rates);
+        self.said_limited.store(false, Ordering::Relaxed);
     }
 
     /// Counts a forwarded header from a peer that is not trusted. The peer itself is kept for the

@@ -71,6 +71,10 @@ mod closing;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod rates;
+#[cfg(test)]
+mod front;
+#[cfg(test)]
 mod prober;
 #[cfg(test)]
 mod replaced;

@@ -37,10 +37,14 @@ pub(crate) const CANARY: &str = "/canary-path-of-the-row";
 pub(crate) const SITE: &str = "site.example";
 /// A site that leaves out the networks of both planted addresses.
 const SHIELDED: &str = "shielded.example";
+/// A site to which more is sent than one network may.
+const FLOODED: &str = "flooded.example";
+/// Events a second of one network for one site; a minute's worth may come at once.
+const RATE: u32 = 2;
 /// Rows that [`send_everything`] leaves.
 pub(crate) const ROWS: u64 = 16;
 /// Outcomes that it meets.
-pub(crate) const MET: [&str; 8] = [
+pub(crate) const MET: [&str; 9] = [
     "accepted",
     "opted_out",
     "bot",
@@ -49,6 +53,7 @@ pub(crate) const MET: [&str; 8] = [
     "unknown_site",
     "invalid",
     "too_large",
+    "limited",
 ];
 
 /// Starts in a new home with all that can refuse an event: rules of the site and a list of spam.
@@ -59,6 +64,7 @@ pub(crate) fn start(options: Options) -> Program {
     let rules = ["--properties", "who,plan,number", "--exclude-paths", "/admin/**"];
     program.run(&[&["site", "rules", SITE], &rules[..]].concat()).expect_ok("site rules");
     program.add_site(SHIELDED, "UTC");
+    program.add_site(FLOODED, "UTC");
     let networks = ["--exclude-networks", "81.2.0.0/16,2a02:8108::/32"];
     program.run(&[&["site", "rules", SHIELDED], &networks[..]].concat()).expect_ok("site rules");
     program
@@ -70,7 +76,7 @@ pub(crate) fn again(home: Home, mut options: Options) -> Program {
     options
         .args
         .extend(["--spam-list".to_owned(), home.scratch().join("spam").display().to_string()]);
-    Program::start_in(home, options)
+    Program::start_in(home, options.env("HEADCOUNT_RATE_LIMIT", &RATE.to_string()))
 }
 
 /// Headers of one who is planted.
@@ -102,6 +108,7 @@ pub(crate) fn send_everything(url: &str) {
             pixels(url, path, address, &mut outcomes);
         }
         others(url, address);
+        flood(url, address, &mut outcomes);
     }
     let wanted: BTreeSet<String> = MET.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(outcomes, wanted);
@@ -200,6 +207,24 @@ fn pixels(url: &str, path: &str, address: &str, outcomes: &mut BTreeSet<String>)
         let answer = client.get(&format!("{path}?{query}"), &who);
         assert_eq!((answer.status, answer.outcome()), (200, expected), "{query}");
         outcomes.insert(name(answer.outcome()));
+    }
+}
+
+/// Sends as a machine does until it is told to come back later, by both doors. It leaves no row.
+fn flood(url: &str, address: &str, outcomes: &mut BTreeSet<String>) {
+    let mut client = Client::new(url);
+    let bot_agent = "plantedbotagent/1.0 (+https://bot.example/bot)";
+    let bot = [("User-Agent", bot_agent), ("X-Forwarded-For", address)];
+    let event = loaded(CANARY, FLOODED, FLOODED);
+    let page = "u=https%3A%2F%2Fflooded.example%2Fplantedquerytoken";
+    let pixel = format!("/pixel.gif?site={FLOODED}&{page}");
+    for (method, path, body) in [("POST", "/api/event", event.as_str()), ("GET", &pixel, "")] {
+        let told = (0..RATE * 100).any(|_| {
+            let answer = client.send(method, path, &bot, body.as_bytes());
+            outcomes.insert(name(answer.outcome()));
+            answer.status == 429 && answer.outcome() == "rejected; reason=limited"
+        });
+        assert!(told, "nobody stops a flood of {path}");
     }
 }
 

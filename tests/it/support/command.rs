@@ -70,6 +70,15 @@ pub(crate) fn in_mounts(setup: &str) -> Command {
     command
 }
 
+/// A program that may open `files` files; the rest is as with [`bare`].
+pub(crate) fn with_files(files: usize) -> Command {
+    let mut command = Command::new("sh");
+    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+    command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]);
+    command.arg(env!("CARGO_BIN_EXE_headcount"));
+    command
+}
+
 /// Whether this machine lets a test mount things.
 pub(crate) fn may_mount() -> bool {
     let mount = "mount -t tmpfs -o size=4k none /mnt";

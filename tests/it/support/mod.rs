@@ -35,6 +35,7 @@ pub(crate) mod people;
 pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod random;
+pub(crate) mod raw;
 pub(crate) mod report;
 pub(crate) mod scan;
 pub(crate) mod sql;

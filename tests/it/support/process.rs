@@ -31,6 +31,14 @@ pub(crate) fn naming(path: &str) -> Vec<u32> {
     all().filter(names).filter(|pid| is_running(*pid)).collect()
 }
 
+/// Memory that is a process's own, bytes: what it wrote and does not share.
+pub(crate) fn private_bytes(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("our own child");
+    let kib = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
+    let private = text.lines().filter(|line| line.starts_with("Private_"));
+    private.filter_map(kib).sum::<u64>() * 1024
+}
+
 /// Sends a signal to one process; one that is gone is no fault.
 pub(crate) fn signal(pid: u32, signal: Signal) {
     kill_process(to_pid(pid), signal).ok();

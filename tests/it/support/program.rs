@@ -69,6 +69,8 @@ pub(crate) struct Options {
     pub(crate) key_dir: KeyDir,
     /// Lines of a shell that change what is mounted where, for this program alone; needs root.
     pub(crate) mounts: Option<String>,
+    /// How many files it may open.
+    pub(crate) files: Option<usize>,
 }
 
 /// Which directory for keys a program is told.
@@ -170,7 +172,11 @@ impl Program {
     /// Starts without waiting until it is ready: it has no address yet, and makes no sites.
     pub(crate) fn spawn_in(home: Home, options: Options) -> Self {
         let clock = options.clock.map(|at| Clock::new(home.scratch(), at));
-        let mut command = options.mounts.as_deref().map_or_else(command::bare, command::in_mounts);
+        let mut command = match (options.mounts.as_deref(), options.files) {
+            (Some(setup), _) => command::in_mounts(setup),
+            (None, Some(files)) => command::with_files(files),
+            (None, None) => command::bare(),
+        };
         command
             .args(["serve", "--metrics-listen", "127.0.0.1:0", "--listen"])
             .arg(options.listen.as_deref().unwrap_or("127.0.0.1:0"))
