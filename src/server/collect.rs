@@ -16,17 +16,14 @@ use hyper::header::{
 use hyper::{Request, StatusCode};
 use serde_json::json;
 
-use crate::ingest::{
-    self, Facts, Headers, Payload, PayloadError, Prepared, Reduced, Row, SiteRules, Target,
-};
-use crate::model::{LocalMoment, Outcome, Refusal, Site, now, wipe_stack};
+use crate::ingest::{self, Headers, PayloadError};
+use crate::model::{Outcome, Site, now, wipe_stack};
 use crate::server::answer::{self, Answer, WasRead};
+use crate::server::judge::{self, Judged, Verdict};
 use crate::server::limit::{self, BodyError};
 use crate::server::norms;
 use crate::server::panic::CatchPanic;
 use crate::server::state::State;
-use crate::spool::{AppendError, Record};
-use crate::store::row;
 
 /// The refusal of a send key that does not hold.
 const BAD_KEY: PayloadError = PayloadError {
@@ -41,51 +38,10 @@ const ENCODED: PayloadError = PayloadError {
 /// The refusal of a body that did not arrive.
 const NO_BODY: PayloadError = PayloadError { field: "request", message: "the body did not arrive" };
 
-/// What became of one request: an outcome a site, in the order the sites were named.
-struct Verdict {
-    outcomes: Vec<Outcome>,
-    invalid: Option<PayloadError>,
-    /// A part of the body was not read.
-    ends_connection: bool,
-    /// The site, when there is one only and it is known.
-    site: Option<String>,
-}
-
-impl Verdict {
-    fn one(outcome: Outcome) -> Self {
-        Self { outcomes: vec![outcome], invalid: None, ends_connection: false, site: None }
-    }
-
-    /// What is known before the body: it is read and forgotten, if it is there.
-    async fn before_body(self, body: Incoming) -> Self {
-        let whole = limit::discard(body, limit::BROWSER_BODY_BYTES_MAX).await;
-        Self { ends_connection: !whole, ..self }
-    }
-
-    /// The body was not read to its end.
-    fn amid_body(self) -> Self {
-        Self { ends_connection: true, ..self }
-    }
-
-    /// The first outcome that is not `accepted`, else `accepted`.
-    fn named(&self) -> Outcome {
-        let other = self.outcomes.iter().copied().find(|one| *one != Outcome::Accepted);
-        other.unwrap_or(Outcome::Accepted)
-    }
-
-    /// The outcome that decides the status: accepted when any site took the event.
-    fn deciding(&self) -> Outcome {
-        if self.outcomes.contains(&Outcome::Accepted) { Outcome::Accepted } else { self.named() }
-    }
-
-    fn dropped(&self) -> usize {
-        self.outcomes.iter().filter(|one| **one != Outcome::Accepted).count()
-    }
-}
-
 /// `POST /api/event`.
 pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
-    let verdict = or_internal(judge_event(state, request, peer)).await;
+    let judged = or_internal(judge_event(state, request, peer)).await;
+    let verdict = settled(state, judged).await;
     count(state, &verdict);
     let deciding = verdict.deciding();
     let status = StatusCode::from_u16(deciding.status()).unwrap_or(StatusCode::ACCEPTED);
@@ -115,7 +71,8 @@ pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
 
 /// `GET /pixel.gif`: the picture comes whatever the outcome, except 429 and 503.
 pub async fn pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> Answer {
-    let verdict = or_internal(judge_pixel(state, request, peer)).await;
+    let judged = or_internal(judge_pixel(state, request, peer)).await;
+    let verdict = settled(state, judged).await;
     count(state, &verdict);
     let deciding = verdict.deciding();
     let status = match deciding {
@@ -147,7 +104,7 @@ pub fn preflight() -> Answer {
 }
 
 /// A panic in the pipeline is an outcome too.
-async fn or_internal(judging: impl Future<Output = Verdict> + Send) -> Verdict {
+async fn or_internal(judging: impl Future<Output = Judged> + Send) -> Judged {
     let mut judging = pin!(CatchPanic::new(judging));
     // After each step: it may go on in another thread.
     let judged = poll_fn(|cx| {
@@ -155,7 +112,12 @@ async fn or_internal(judging: impl Future<Output = Verdict> + Send) -> Verdict {
         wipe_stack();
         polled
     });
-    judged.await.unwrap_or_else(|| Verdict::one(Outcome::Internal).amid_body())
+    judged.await.unwrap_or_else(|| Verdict::one(Outcome::Internal).amid_body().into())
+}
+
+async fn settled(state: &State, judged: Judged) -> Verdict {
+    let settled = pin!(CatchPanic::new(judge::settle(state, judged)));
+    settled.await.unwrap_or_else(|| Verdict::one(Outcome::Internal))
 }
 
 fn refusal(outcome: Outcome) -> &'static str {
@@ -168,180 +130,58 @@ fn refusal(outcome: Outcome) -> &'static str {
     }
 }
 
-async fn judge_event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Verdict {
+async fn judge_event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Judged {
     let (head, body) = request.into_parts();
     let headers = gather(&head.headers);
     if ingest::opted_out(&headers) {
-        return Verdict::one(Outcome::OptedOut).before_body(body).await;
+        return Verdict::one(Outcome::OptedOut).before_body(body).await.into();
     }
     let Some(directory) = state.sites.snapshot() else {
-        return Verdict::one(Outcome::Unavailable).before_body(body).await;
+        return Verdict::one(Outcome::Unavailable).before_body(body).await.into();
     };
     if limit::is_encoded(&head.headers) {
-        return invalid(ENCODED).before_body(body).await;
+        return invalid(ENCODED).before_body(body).await.into();
     }
     let send_key = bearer(&head.headers);
     let key = match send_key {
         None => None,
         Some(text) => match directory.send_key(text, now()) {
             Some(key) => Some(key),
-            None => return invalid(BAD_KEY).before_body(body).await,
+            None => return invalid(BAD_KEY).before_body(body).await.into(),
         },
     };
     let bytes_max =
         if key.is_some() { limit::KEY_BODY_BYTES_MAX } else { limit::BROWSER_BODY_BYTES_MAX };
     let body = match limit::read_body(body, bytes_max).await {
         Ok(body) => body,
-        Err(BodyError::TooLarge) => return Verdict::one(Outcome::TooLarge).amid_body(),
-        Err(BodyError::Broken) => return invalid(NO_BODY).amid_body(),
-        Err(BodyError::Busy) => return Verdict::one(Outcome::Unavailable).amid_body(),
+        Err(BodyError::TooLarge) => return Verdict::one(Outcome::TooLarge).amid_body().into(),
+        Err(BodyError::Broken) => return invalid(NO_BODY).amid_body().into(),
+        Err(BodyError::Busy) => return Verdict::one(Outcome::Unavailable).amid_body().into(),
     };
     let payload = match ingest::parse_event(&body) {
         Ok(payload) => payload,
-        Err(error) => return invalid(error),
+        Err(error) => return invalid(error).into(),
     };
     let allowed = |site: &Site| key.as_ref().is_none_or(|key| key.covers(site.id));
-    judge(state, &payload, &headers, peer, key.is_some(), allowed).await
+    judge::judge(state, &payload, &headers, peer, key.is_some(), allowed)
 }
 
-async fn judge_pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> Verdict {
+async fn judge_pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> Judged {
     let headers = gather(request.headers());
     if ingest::opted_out(&headers) {
-        return Verdict::one(Outcome::OptedOut);
+        return Verdict::one(Outcome::OptedOut).into();
     }
     if state.sites.snapshot().is_none() {
-        return Verdict::one(Outcome::Unavailable);
+        return Verdict::one(Outcome::Unavailable).into();
     }
     match ingest::parse_pixel(request.uri().query().unwrap_or(""), headers.referer) {
-        Ok(payload) => judge(state, &payload, &headers, peer, false, |_| true).await,
-        Err(error) => invalid(error),
+        Ok(payload) => judge::judge(state, &payload, &headers, peer, false, |_| true),
+        Err(error) => invalid(error).into(),
     }
 }
 
 fn invalid(error: PayloadError) -> Verdict {
     Verdict { invalid: Some(error), ..Verdict::one(Outcome::Invalid) }
-}
-
-/// Everything after parsing: sites, bots, address, token, row, spool.
-async fn judge(
-    state: &State,
-    payload: &Payload,
-    headers: &Headers<'_>,
-    peer: IpAddr,
-    by_key: bool,
-    allowed: impl Fn(&Site) -> bool,
-) -> Verdict {
-    if payload.opted_out() {
-        return Verdict::one(Outcome::OptedOut);
-    }
-    let Some(directory) = state.sites.snapshot() else {
-        return Verdict::one(Outcome::Unavailable);
-    };
-    let at = now();
-    let facts = Facts { headers, peer, by_key };
-    let lookups = state.lookups.load();
-    let mut outcomes = Vec::with_capacity(payload.sites().len());
-    let mut records: Vec<Record> = Vec::new();
-    let mut taken = Vec::new();
-    let mut prepared = None;
-    for name in payload.sites() {
-        let Some(site) = directory.by_domain(name).filter(|site| allowed(site)) else {
-            outcomes.push(Outcome::UnknownSite);
-            continue;
-        };
-        let moment = state.moments.of(site, at);
-        let rules = state.rules.of(site);
-        let judged = ingest::admit(payload, site, &rules).and_then(|()| {
-            if !by_key {
-                state.within_rate(site.id, headers, peer)?;
-            }
-            let prepared = prepared.get_or_insert_with(|| {
-                ingest::prepare(&facts, payload, &state.ingest_context(&lookups))
-            });
-            let prepared = prepared.as_ref().map_err(|refusal| *refusal)?;
-            reduce(state, prepared, payload, (site, &rules), &moment, at)
-        });
-        match judged {
-            Ok(reduced) => {
-                records.extend(sealed(reduced.row, by_key));
-                taken.push((site.id, moment.day, reduced.kept_back));
-                outcomes.push(Outcome::Accepted);
-            }
-            Err(refusal) => {
-                state.outcomes.add(site.id, moment.day, refusal);
-                outcomes.push(refusal.outcome);
-            }
-        }
-    }
-    if let Some(Ok(prepared)) = &prepared
-        && prepared.untrusted_forwarded()
-    {
-        state.note_untrusted_proxy(peer);
-    }
-    drop((prepared, lookups));
-    if let Some(refused) = append(state, records).await {
-        for outcome in outcomes.iter_mut().filter(|one| **one == Outcome::Accepted) {
-            *outcome = refused;
-        }
-        for (site, day, _) in taken {
-            state.outcomes.add(site, day, refused.into());
-        }
-    } else {
-        // Only now: a refused event may be sent again.
-        for (site, day, kept_back) in taken {
-            for (what, name) in kept_back {
-                state.outcomes.keep_back(site, day, what, name);
-            }
-        }
-    }
-    let site = match payload.sites() {
-        [name] => directory.by_domain(name).filter(|site| allowed(site)),
-        _ => None,
-    };
-    let site = site.map(|site| site.domain.clone());
-    Verdict { outcomes, invalid: None, ends_connection: false, site }
-}
-
-/// Puts records into the spool; the outcome when it does not take them.
-async fn append(state: &State, records: Vec<Record>) -> Option<Outcome> {
-    if records.is_empty() {
-        return None;
-    }
-    state.spool.append(records).await.err().map(|error| match error {
-        AppendError::Full => Outcome::SpoolFull,
-        AppendError::Unavailable => Outcome::Unavailable,
-        AppendError::TooLarge => Outcome::TooLarge,
-    })
-}
-
-/// The last steps for one site: token, row, caps.
-fn reduce(
-    state: &State,
-    prepared: &Prepared,
-    payload: &Payload,
-    (site, rules): (&Site, &SiteRules),
-    moment: &LocalMoment,
-    at: u32,
-) -> Result<Reduced, Refusal> {
-    // What a page reports about itself carries no token: no key is needed.
-    let key = if payload.is_report() { None } else { state.keys.of(site.id, moment, at) };
-    let key = key.as_deref().map(|key| &**key);
-    let target = Target { site, rules, key, moment, now: at };
-    let mut reduced = ingest::reduce(prepared, payload, &target)?;
-    state.caps.apply(&mut reduced);
-    Ok(reduced)
-}
-
-/// The records of a row.
-fn sealed(row: Row, by_key: bool) -> Vec<Record> {
-    match row {
-        Row::Event(mut event) => {
-            event.by_key = by_key;
-            vec![row::event_record(&event)]
-        }
-        Row::Vitals(vitals) => vitals.iter().map(row::vital_record).collect(),
-        Row::ScriptError(error) => vec![row::script_error_record(&error)],
-    }
 }
 
 fn count(state: &State, verdict: &Verdict) {

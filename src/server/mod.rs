@@ -17,6 +17,7 @@ pub mod limit;
 pub mod state;
 pub mod turns;
 pub mod collect;
+mod judge;
 pub mod counts;
 pub mod outcomes;
 pub mod query;
