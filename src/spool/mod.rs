@@ -52,6 +52,7 @@ mod queue;
 mod recover;
 mod seal;
 mod segment;
+mod walk;
 mod writer;
 
 use std::fs::File;

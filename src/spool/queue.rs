@@ -323,6 +323,7 @@ pub(super) async fn next(shared: &Arc<Shared>) -> Option<Sealed> {
                     batch: *batch,
                     spool: segment.spool,
                     found_at_start: matches!(segment.since, Since::Found(_)),
+                    bytes: segment.bytes,
                     source: segment.source,
                     shared: Arc::clone(shared),
                 });

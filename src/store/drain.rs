@@ -1,5 +1,6 @@
 //! The loop that takes sealed segments from the spool and delivers them to ClickHouse.
 //!
+//! Several segments are on their way at a time, as long as what they hold in memory stays bounded.
 //! A segment leaves the spool only when all of its groups are known to be in the database. While
 //! ClickHouse is away it keeps trying. Rows that ClickHouse refuses as such three times go to the
 //! bad directory, so that they do not hold up the others; nothing else ever does.
@@ -7,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::spool::{Sealed, Spool};
@@ -16,7 +17,10 @@ use crate::store::deliver::Delivery;
 use crate::telemetry::Metrics;
 
 /// Segments on their way at a time.
-const IN_FLIGHT: usize = 2;
+const IN_FLIGHT: usize = 4;
+/// What the segments on their way may hold, KiB: while one is read and encoded, the size of its
+/// file; then its compressed blocks, about a sixth of that.
+const HELD_KIB: u32 = 12 * 1024;
 /// First pause after a setback; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause while ClickHouse answers, but cannot take the rows.
@@ -37,11 +41,13 @@ pub async fn run(
     shutdown: watch::Receiver<bool>,
 ) {
     let mut workers = JoinSet::new();
+    let room = Arc::new(Semaphore::new(HELD_KIB as usize));
     for _ in 0..IN_FLIGHT {
         let worker = Worker {
             store: store.clone(),
             spool: spool.clone(),
             metrics: Arc::clone(&metrics),
+            room: Arc::clone(&room),
             shutdown: shutdown.clone(),
         };
         workers.spawn(worker.run());
@@ -59,6 +65,8 @@ struct Worker {
     store: Store,
     spool: Spool,
     metrics: Arc<Metrics>,
+    /// Shared by all workers.
+    room: Arc<Semaphore>,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -99,17 +107,10 @@ impl Worker {
 
     async fn deliver(&mut self, segment: Sealed) -> End {
         let batch = segment.batch;
-        let id = segment.spool;
-        let found_at_start = segment.found_at_start;
-        let records = match tokio::task::spawn_blocking(move || segment.records()).await {
-            Ok(Ok(records)) => records,
-            Ok(Err(error)) => return End::Bad(format!("cannot be read: {error}")),
-            Err(_) => return End::Bad("reading it failed".to_owned()),
+        let (mut delivery, _room) = match self.read(segment).await {
+            Ok(read) => read,
+            Err(unusable) => return End::Bad(unusable),
         };
-        let Ok(mut delivery) = Delivery::new(id, batch, &records, found_at_start) else {
-            return End::Bad("a record is not one of ours".to_owned());
-        };
-        drop(records);
         let mut refusals = 0;
         let mut setbacks = 0_u32;
         let mut pause = FIRST_PAUSE;
@@ -133,6 +134,22 @@ impl Worker {
         }
     }
 
+    /// Reads and encodes a segment as soon as there is room for it, and keeps the room it needs.
+    async fn read(&self, segment: Sealed) -> Result<(Delivery, OwnedSemaphorePermit), String> {
+        let whole = kib(segment.bytes);
+        let room = Arc::clone(&self.room).acquire_many_owned(whole).await;
+        let mut room = room.map_err(|_| "there is no room".to_owned())?;
+        let read = tokio::task::spawn_blocking(move || Delivery::read(&segment)).await;
+        let delivery = match read {
+            Ok(Ok(delivery)) => delivery,
+            Ok(Err(unusable)) => return Err(unusable.to_string()),
+            Err(_) => return Err("reading it failed".to_owned()),
+        };
+        let spare = whole.saturating_sub(kib(delivery.bytes() as u64));
+        drop(room.split(spare as usize));
+        Ok((delivery, room))
+    }
+
     /// Pauses, then waits until ClickHouse answers; `false` when asked to stop meanwhile.
     async fn wait(&mut self, pause: &mut Duration) -> bool {
         loop {
@@ -151,6 +168,11 @@ impl Worker {
             }
         }
     }
+}
+
+/// Whole KiB of so many bytes; at most all there are, so that any segment finds room.
+fn kib(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(HELD_KIB)
 }
 
 async fn stopping(shutdown: &mut watch::Receiver<bool>) {

@@ -6,12 +6,15 @@
 
 mod client;
 mod closing;
+mod columns;
 mod deliver;
 pub mod drain;
 mod error;
+mod frames;
 pub mod lease;
 mod migrate;
 mod masks;
+pub mod native;
 mod parts;
 mod purge;
 mod retention;
