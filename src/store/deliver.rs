@@ -17,6 +17,7 @@ use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::native::{self, Block};
 use crate::store::row::{self, Kind};
+use crate::store::tally::Counts;
 use crate::store::verify::{self, GroupId, Presence};
 use crate::telemetry::Metrics;
 
@@ -50,6 +51,8 @@ pub(super) struct Group {
 /// A segment on its way.
 pub(super) struct Delivery {
     groups: Vec<Group>,
+    /// Events of the segment, by day and site.
+    pub(super) accepted: Counts,
     /// Look before inserting.
     in_doubt: bool,
 }
@@ -63,11 +66,13 @@ pub(super) struct Setback {
     pub(super) row_fault: bool,
 }
 
-/// Why a segment cannot be delivered, ever.
+/// Why a segment cannot be delivered.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
+    /// The disk may obey the next time.
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] ReadError),
+    /// It never will be.
     #[error("a record is not one of ours")]
     Foreign,
 }
@@ -76,6 +81,7 @@ pub(super) enum Unusable {
 #[derive(Default)]
 struct Gathered {
     blocks: BTreeMap<(Kind, Day), Block>,
+    accepted: Counts,
     /// Place of the next record.
     position: u32,
     foreign: bool,
@@ -86,7 +92,11 @@ impl Gathered {
         let added = row::group(body).and_then(|(kind, day)| {
             let new = || Block::new(kind, spool, batch);
             let block = self.blocks.entry((kind, day)).or_insert_with(new);
-            block.push(row::values(body), self.position).ok()
+            block.push(row::values(body), self.position).ok()?;
+            if kind.is_closed_with_its_day() {
+                *self.accepted.entry((day, row::site(body)?)).or_default() += 1;
+            }
+            Some(())
         });
         self.foreign |= added.is_none();
         self.position += 1;
@@ -108,7 +118,8 @@ impl Delivery {
             rows: block.rows(),
             frames: block.pack(),
         });
-        Ok(Self { groups: groups.collect(), in_doubt: segment.found_at_start })
+        let (groups, accepted) = (groups.collect(), gathered.accepted);
+        Ok(Self { groups, accepted, in_doubt: segment.found_at_start })
     }
 
     /// Bytes it holds.

@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::spool::{Sealed, Spool};
+use crate::spool::{ReadError, Sealed, Spool};
 use crate::store::Store;
-use crate::store::deliver::Delivery;
+use crate::store::deliver::{Delivery, Unusable};
+use crate::store::tally::{Counts, Tally};
 use crate::telemetry::Metrics;
 
 /// Segments on their way at a time.
@@ -38,6 +39,7 @@ pub async fn run(
     store: Store,
     spool: Spool,
     metrics: Arc<Metrics>,
+    tally: Option<Arc<Tally>>,
     shutdown: watch::Receiver<bool>,
 ) {
     let mut workers = JoinSet::new();
@@ -47,6 +49,7 @@ pub async fn run(
             store: store.clone(),
             spool: spool.clone(),
             metrics: Arc::clone(&metrics),
+            tally: tally.clone(),
             room: Arc::clone(&room),
             shutdown: shutdown.clone(),
         };
@@ -65,6 +68,8 @@ struct Worker {
     store: Store,
     spool: Spool,
     metrics: Arc<Metrics>,
+    /// Where events are counted that leave the spool.
+    tally: Option<Arc<Tally>>,
     /// Shared by all workers.
     room: Arc<Semaphore>,
     shutdown: watch::Receiver<bool>,
@@ -72,31 +77,37 @@ struct Worker {
 
 /// How a segment left the worker.
 enum End {
-    Delivered,
-    Bad(String),
+    Delivered(Counts),
+    Bad(Counts, String),
     Stopped,
+}
+
+/// The batch that an [`End`] is of.
+#[derive(Clone, Copy)]
+struct Batch {
+    spool: u32,
+    number: u64,
 }
 
 impl Worker {
     async fn run(mut self) {
         while let Some(segment) = self.spool.next().await {
-            let batch = segment.batch;
+            let batch = Batch { spool: segment.spool, number: segment.batch };
             let end = self.deliver(segment).await;
-            let spool = self.spool.clone();
             let stopped = matches!(end, End::Stopped);
-            if matches!(end, End::Bad(_)) {
+            if matches!(end, End::Bad(..)) {
                 self.metrics.batches_bad.inc();
                 tracing::error!(
-                    batch,
+                    batch = batch.number,
                     "A batch was set aside in the bad directory: data is missing."
                 );
             }
-            let disk = tokio::task::spawn_blocking(move || match end {
-                End::Delivered => spool.delivered(batch),
-                End::Bad(reason) => spool.quarantine(batch, &reason),
-                End::Stopped => spool.give_back(batch),
+            let (spool, tally) = (self.spool.clone(), self.tally.clone());
+            let disk = tokio::task::spawn_blocking(move || {
+                put_away(&spool, tally.as_deref(), batch, end);
             });
             if disk.await.is_err() {
+                let batch = batch.number;
                 tracing::error!(batch, "The spool could not be told what became of a batch.");
             }
             if stopped {
@@ -108,20 +119,21 @@ impl Worker {
     async fn deliver(&mut self, segment: Sealed) -> End {
         let batch = segment.batch;
         let (mut delivery, _room) = match self.read(segment).await {
-            Ok(read) => read,
-            Err(unusable) => return End::Bad(unusable),
+            Ok(Some(read)) => read,
+            Ok(None) => return End::Stopped,
+            Err(unusable) => return End::Bad(Counts::new(), unusable),
         };
         let mut refusals = 0;
         let mut setbacks = 0_u32;
         let mut pause = FIRST_PAUSE;
         loop {
             let Err(setback) = delivery.attempt(&self.store, &self.metrics).await else {
-                return End::Delivered;
+                return End::Delivered(delivery.accepted);
             };
             if setback.row_fault {
                 refusals += 1;
                 if refusals == REFUSALS {
-                    return End::Bad(setback.error.to_string());
+                    return End::Bad(delivery.accepted, setback.error.to_string());
                 }
             }
             setbacks += 1;
@@ -134,20 +146,36 @@ impl Worker {
         }
     }
 
-    /// Reads and encodes a segment as soon as there is room for it, and keeps the room it needs.
-    async fn read(&self, segment: Sealed) -> Result<(Delivery, OwnedSemaphorePermit), String> {
+    /// Reads and encodes a segment as soon as there is room for it, and keeps the room it needs;
+    /// `None` when asked to stop. A disk that refuses is asked again twice.
+    async fn read(
+        &mut self,
+        segment: Sealed,
+    ) -> Result<Option<(Delivery, OwnedSemaphorePermit)>, String> {
         let whole = kib(segment.bytes);
         let room = Arc::clone(&self.room).acquire_many_owned(whole).await;
         let mut room = room.map_err(|_| "there is no room".to_owned())?;
-        let read = tokio::task::spawn_blocking(move || Delivery::read(&segment)).await;
-        let delivery = match read {
-            Ok(Ok(delivery)) => delivery,
-            Ok(Err(unusable)) => return Err(unusable.to_string()),
-            Err(_) => return Err("reading it failed".to_owned()),
-        };
-        let spare = whole.saturating_sub(kib(delivery.bytes() as u64));
-        drop(room.split(spare as usize));
-        Ok((delivery, room))
+        let segment = Arc::new(segment);
+        let mut pause = FIRST_PAUSE;
+        for tries_left in (0..REFUSALS).rev() {
+            let reading = Arc::clone(&segment);
+            let read = tokio::task::spawn_blocking(move || Delivery::read(&reading)).await;
+            match read {
+                Ok(Ok(delivery)) => {
+                    let spare = whole.saturating_sub(kib(delivery.bytes() as u64));
+                    drop(room.split(spare as usize));
+                    return Ok(Some((delivery, room)));
+                }
+                Ok(Err(Unusable::Unreadable(ReadError::Io(_)))) if tries_left > 0 => {
+                    if *self.shutdown.borrow() || !self.wait(&mut pause).await {
+                        return Ok(None);
+                    }
+                }
+                Ok(Err(unusable)) => return Err(unusable.to_string()),
+                Err(_) => return Err("reading it failed".to_owned()),
+            }
+        }
+        Err("it cannot be read".to_owned())
     }
 
     /// Pauses, then waits until ClickHouse answers; `false` when asked to stop meanwhile.
@@ -167,6 +195,26 @@ impl Worker {
                 return true;
             }
         }
+    }
+}
+
+/// Counts what leaves the spool, and then lets it go. Blocks.
+fn put_away(spool: &Spool, tally: Option<&Tally>, batch: Batch, end: End) {
+    let Batch { spool: of, number } = batch;
+    if let (Some(tally), End::Delivered(accepted) | End::Bad(accepted, _)) = (tally, &end)
+        && let Err(error) = tally.note(of, number, accepted)
+    {
+        tracing::warn!(batch = number, %error, "The events of a batch could not be written down.");
+    }
+    match end {
+        End::Delivered(_) => {
+            spool.delivered(number);
+            if let Some(tally) = tally.filter(|_| !spool.holds(number)) {
+                tally.gone(of, number);
+            }
+        }
+        End::Bad(_, reason) => spool.quarantine(number, &reason),
+        End::Stopped => spool.give_back(number),
     }
 }
 

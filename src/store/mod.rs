@@ -4,6 +4,7 @@
 //! with values; reports run as a user that cannot write; a request that was sent is always read to
 //! its end, even when nobody waits for it any more. What the rows mean is not its business.
 
+pub mod audit;
 mod client;
 mod closing;
 mod columns;
@@ -24,6 +25,7 @@ mod schema_files;
 mod select;
 mod settings;
 pub mod spools;
+pub mod tally;
 mod verify;
 
 use std::sync::Arc;

@@ -171,6 +171,11 @@ pub(super) fn group(body: &[u8]) -> Option<(Kind, Day)> {
     Some((Kind::of_byte(kind)?, Day(u16::from_le_bytes([low, high]))))
 }
 
+/// The site of a record whose body is one of ours.
+pub(super) fn site(body: &[u8]) -> Option<u32> {
+    values(body).first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+}
+
 /// The values of a record's body.
 pub(super) fn values(body: &[u8]) -> &[u8] {
     body.get(HEAD_BYTES..).unwrap_or_default()
