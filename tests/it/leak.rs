@@ -159,13 +159,18 @@ fn panic_in_a_request(program: &Program) {
     assert!(program.home().log().contains("A panic"), "the panic is logged by its place");
 }
 
+/// The sealed segments in the spool.
+fn segments(home: &Home) -> Vec<(String, Vec<u8>)> {
+    let mut files = scan::files(&home.data().join("spool"));
+    files.retain(|(name, _)| name.ends_with(".seg"));
+    files
+}
+
 /// Damages the last row of every segment in the spool, as a bad disk would.
 fn damage(home: &Home) {
     let mut damaged = 0;
-    for (name, mut bytes) in scan::files(&home.data().join("spool")) {
-        if name.ends_with(".seg")
-            && let Some(byte) = bytes.iter_mut().nth_back(40)
-        {
+    for (name, mut bytes) in segments(home) {
+        if let Some(byte) = bytes.iter_mut().nth_back(40) {
             *byte ^= 0xff;
             std::fs::write(&name, bytes).expect("a file of the spool");
             damaged += 1;
@@ -205,6 +210,8 @@ fn nothing_is_left_by_refusals_panics_stops_kills_and_damage_one_after_another()
 
     // Rows that wait in the spool, SIGKILL, and a disk that damages one of them.
     let program = canaries::again(home, clocked(&[]));
+    // What earlier lives left in the spool is delivered first.
+    wait_until("an empty spool", seconds(60), || segments(program.home()).is_empty());
     let before = program.clickhouse().count("open_events");
     assert!(before >= ROWS, "{before} rows");
     for engine in program.engines() {
