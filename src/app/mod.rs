@@ -10,6 +10,7 @@ pub mod lock;
 pub mod geo_file;
 pub mod lookups;
 pub mod admin_socket;
+mod audit;
 pub mod database;
 pub mod hold;
 pub mod prepare;

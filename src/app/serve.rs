@@ -22,7 +22,7 @@ use crate::app::fatal::{CONFIG, FAILED, Fatal, TAKEN};
 use crate::app::hold::Hold;
 use crate::app::lookups::{self, Files};
 use crate::app::operator::Serving;
-use crate::app::{check_rules, heartbeat, lock, panic_hook, prepare, retention, tasks};
+use crate::app::{audit, check_rules, heartbeat, lock, panic_hook, prepare, retention, tasks};
 use crate::config::{self, Config};
 use crate::ingest::{self, Agents};
 use crate::keys::{self, Keys, KeysConfig};
@@ -34,6 +34,7 @@ use crate::server::{listen, router};
 use crate::spool::{self, Spool};
 use crate::store::drain;
 use crate::store::spools::Heartbeat;
+use crate::store::tally::Tally;
 use crate::telemetry::{Metrics, logs};
 
 /// How long a segment of the spool gathers rows before it is delivered.
@@ -79,7 +80,9 @@ async fn serve(config: Arc<Config>) -> Result<(), Fatal> {
     lookups::start(&mut tasks, &state, files);
     retention::start(&mut tasks, &config, &state);
     let heartbeat = Arc::new(Heartbeat::new(state.store.clone(), state.spool.clone()));
-    let delivery = start_delivery(&mut tasks, &state, &heartbeat, &stopping);
+    let tally = audit::open_tally(&config.data_dir, &state.spool);
+    audit::start(&mut tasks, &state, tally.clone());
+    let delivery = start_delivery(&mut tasks, &state, &heartbeat, tally, &stopping);
     let closer = Arc::new(Closer::new(
         state.store.clone(),
         metrics,
@@ -161,6 +164,7 @@ fn start_delivery(
     tasks: &mut JoinSet<()>,
     state: &State,
     heartbeat: &Arc<Heartbeat>,
+    tally: Option<Arc<Tally>>,
     stopping: &watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     heartbeat::start(tasks, heartbeat);
@@ -169,7 +173,7 @@ fn start_delivery(
     let mut stopping = stopping.clone();
     tokio::spawn(async move {
         heartbeat::first(&heartbeat, &mut stopping).await;
-        drain::run(store, spool, metrics, stopping).await;
+        drain::run(store, spool, metrics, tally, stopping).await;
     })
 }
 

@@ -192,17 +192,22 @@ pub(super) fn parse(bytes: &[u8], batch: u64, kind: Kind) -> Parsed {
 fn record_at(bytes: &[u8], at: usize, batch: u64) -> Option<(Record, usize)> {
     let mut head = Vec::with_capacity(RECORD_HEAD_BYTES);
     let at = copy(bytes, at, RECORD_HEAD_BYTES, &mut head)?;
-    let (len, rest) = head.split_first_chunk::<4>()?;
-    let (sum, key) = rest.split_first_chunk::<4>()?;
-    let key: [u8; 12] = key.try_into().ok()?;
-    let body_bytes = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+    let (len, sum, key) = record_head(&head)?;
+    let body_bytes = usize::try_from(u32::from_le_bytes(len)).ok()?;
     if body_bytes > MAX_BODY_BYTES {
         return None;
     }
     let mut body = Vec::with_capacity(body_bytes);
     let next = copy(bytes, at, body_bytes, &mut body)?;
-    let intact = checksum(batch, *len, &key, &body) == u32::from_le_bytes(*sum);
+    let intact = checksum(batch, len, &key, &body) == sum;
     intact.then_some((Record { key, body }, next))
+}
+
+/// Length of the body as it is written, checksum, and key.
+pub(super) fn record_head(head: &[u8]) -> Option<([u8; 4], u32, [u8; 12])> {
+    let (len, rest) = head.split_first_chunk::<4>()?;
+    let (sum, key) = rest.split_first_chunk::<4>()?;
+    Some((*len, u32::from_le_bytes(*sum), key.try_into().ok()?))
 }
 
 /// Copies `n` bytes of records from `at` on, without the marks; returns the offset behind them.
@@ -255,7 +260,7 @@ fn proven(bytes: &[u8], at: usize, batch: u64) -> usize {
 
 /// The batch goes in first, so that a record of a deleted file that shows up in a reused block of
 /// the disk is not taken for one of this file.
-fn checksum(batch: u64, len: [u8; 4], key: &[u8; 12], body: &[u8]) -> u32 {
+pub(super) fn checksum(batch: u64, len: [u8; 4], key: &[u8; 12], body: &[u8]) -> u32 {
     let mut head = [0; 16];
     let (low, high) = head.split_at_mut(4);
     low.copy_from_slice(&len);

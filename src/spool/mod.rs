@@ -53,6 +53,7 @@ mod queue;
 mod recover;
 mod seal;
 mod segment;
+mod walk;
 mod writer;
 
 use std::fs::File;
@@ -134,7 +135,8 @@ pub struct Config {
     pub max_bytes: u64,
     /// Free bytes of the file system below which appends are refused.
     pub min_free_bytes: u64,
-    /// Age of the first record at which a segment is sealed; usually [`SEAL_AFTER`].
+    /// Age of the first record at which a segment is sealed; usually [`SEAL_AFTER`]. While several
+    /// sealed segments wait, it is not sealed for its age: it would not be delivered sooner.
     pub seal_after: Duration,
 }
 
@@ -282,6 +284,12 @@ impl Spool {
     /// The batch could not be delivered now: [`next`](Self::next) will hand it out again.
     pub fn give_back(&self, batch: u64) {
         self.0.shared.give_back(batch);
+    }
+
+    /// Whether a file of the batch is still here.
+    #[must_use]
+    pub fn holds(&self, batch: u64) -> bool {
+        self.0.shared.holds(batch)
     }
 
     /// Whether an append would be taken now, as far as is known (free space is looked at when

@@ -19,6 +19,9 @@ use crate::spool::segment::{self, Source};
 /// Longest text of a `.reason` file, bytes.
 const MAX_REASON_BYTES: usize = 4096;
 
+/// Sealed segments that wait for the drain, beside those it has, from which on segments grow instead.
+const BACKED_UP: usize = 4;
+
 /// What is not delivered, by wall time in seconds since 1970. Wall time and not age: events are
 /// stamped with it, and a machine that slept or a clock that was set must not make them younger.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -157,6 +160,17 @@ impl Shared {
     pub(super) fn forget(&self, batch: u64) {
         let gone = self.state().segments.remove(&batch);
         self.bytes.fetch_sub(gone.map_or(0, |segment| segment.bytes), Ordering::Relaxed);
+    }
+
+    pub(super) fn holds(&self, batch: u64) -> bool {
+        self.state().segments.contains_key(&batch)
+    }
+
+    /// Whether so many sealed segments wait that one more would not be delivered sooner.
+    pub(super) fn is_backed_up(&self) -> bool {
+        let state = self.state();
+        let waiting = state.segments.values().filter(|one| one.phase == Phase::Waiting);
+        waiting.take(BACKED_UP).count() == BACKED_UP
     }
 
     fn is_out(&self, batch: u64) -> bool {
@@ -323,6 +337,7 @@ pub(super) async fn next(shared: &Arc<Shared>) -> Option<Sealed> {
                     batch: *batch,
                     spool: segment.spool,
                     found_at_start: matches!(segment.since, Since::Found(_)),
+                    bytes: segment.bytes,
                     source: segment.source,
                     shared: Arc::clone(shared),
                 });

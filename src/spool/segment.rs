@@ -13,6 +13,7 @@ use crate::model::wipe_stack;
 use crate::spool::Record;
 use crate::spool::format::{self, Head, Kind, Parsed, RECORD_HEAD_BYTES};
 use crate::spool::queue::Shared;
+use crate::spool::walk;
 
 /// Largest file that is read, bytes; ours stay below a quarter of it.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -40,6 +41,8 @@ pub struct Sealed {
     pub spool: u32,
     /// Whether an earlier life of the process left it, so that it may be delivered already.
     pub found_at_start: bool,
+    /// Bytes of its file.
+    pub bytes: u64,
     pub(super) source: Source,
     pub(super) shared: Arc<Shared>,
 }
@@ -68,6 +71,33 @@ impl Sealed {
         // Reading and sorting leave keys on the stack, and keys hold tokens.
         wipe_stack();
         found
+    }
+
+    /// Goes through the bodies of the records in sealed order without holding them all: `each` adds
+    /// one to what `begin` made. If damage shows up on the way, it begins anew with what
+    /// [`records`](Self::records) finds.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the file cannot be read at all.
+    pub fn fold<T>(
+        &self,
+        begin: impl Fn() -> T,
+        mut each: impl FnMut(&mut T, &[u8]),
+    ) -> Result<T, ReadError> {
+        if self.source == Source::Sealed {
+            let mut all = begin();
+            let path = sealed_path(&self.shared.dir, self.batch);
+            let whole = walk::sealed(&path, self.batch, &mut |body| each(&mut all, body));
+            wipe_stack();
+            if whole? {
+                return Ok(all);
+            }
+        }
+        let mut all = begin();
+        for record in self.records()? {
+            each(&mut all, &record.body);
+        }
+        Ok(all)
     }
 
     #[inline(never)]

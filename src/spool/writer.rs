@@ -156,8 +156,11 @@ impl Writer {
 
     fn wait(&self, inbox: &Receiver<Append>) -> Result<Append, RecvTimeoutError> {
         let look = (self.budget.is_blocked() || self.doubtful.is_some()).then_some(LOOK_EVERY);
-        let due =
-            self.active.as_ref().map(|log| self.seal_after.saturating_sub(log.since.elapsed()));
+        let due = self.active.as_ref().map(|log| {
+            let left = self.seal_after.saturating_sub(log.since.elapsed());
+            // Old enough, and not sealed: it waits until fewer others do.
+            if left.is_zero() { LOOK_EVERY } else { left }
+        });
         match look.into_iter().chain(due).min() {
             Some(timeout) => inbox.recv_timeout(timeout),
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -341,7 +344,7 @@ impl Writer {
         let due = self.active.as_ref().is_some_and(|log| {
             log.rows.len() >= self.limits.rows
                 || log.framer.offset() >= self.limits.seal_bytes
-                || log.since.elapsed() >= self.seal_after
+                || log.since.elapsed() >= self.seal_after && !self.shared.is_backed_up()
         });
         if due {
             self.rotate();

@@ -33,6 +33,8 @@ static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
 pub(super) struct Clients {
     pub(super) database: String,
     pub(super) insert: Client,
+    /// The inserting user, for bodies that are compressed already.
+    pub(super) bulk: Client,
     pub(super) read: Client,
     pub(super) settings: Client,
     pub(super) schema: Client,
@@ -50,7 +52,8 @@ impl Clients {
                 .with_database(&access.database)
         };
         Self {
-            insert: client(access.insert).with_compression(Compression::Lz4),
+            insert: client(access.insert.clone()).with_compression(Compression::Lz4),
+            bulk: client(access.insert),
             read: client(access.read),
             settings: client(access.settings),
             schema: client(access.schema),

@@ -1,5 +1,8 @@
 //! Delivers one sealed segment: each group as one block with one insert, and only if it is missing.
 //!
+//! The segment is read once. What stays in memory until it is delivered are the compressed blocks,
+//! and every try sends the same bytes.
+//!
 //! Segments of this life are new, so they are inserted without a look. After any doubt, and for
 //! every segment of an earlier life, each group is looked up first.
 
@@ -9,10 +12,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::model::Day;
-use crate::spool::Record;
+use crate::spool::{ReadError, Sealed};
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::native::{self, Block};
 use crate::store::row::{self, Kind};
+use crate::store::tally::Counts;
 use crate::store::verify::{self, GroupId, Presence};
 use crate::telemetry::Metrics;
 
@@ -20,11 +25,10 @@ use crate::telemetry::Metrics;
 const SEND_LIMIT: Duration = Duration::from_secs(20);
 /// How long the server may take to write a block.
 const END_LIMIT: Duration = Duration::from_secs(120);
-/// Size of a piece that is compressed and sent, in bytes.
-const PIECE_BYTES: usize = 512 * 1024;
 
 /// Settings of every insert: one block, one part, one answer after it is on the disk.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
+    ("decompress", "1"),
     ("async_insert", "0"),
     ("insert_deduplicate", "0"),
     ("max_insert_block_size", "1048449"),
@@ -40,13 +44,15 @@ pub(super) struct Group {
     pub(super) id: GroupId,
     /// How many.
     pub(super) rows: u64,
-    /// Their `RowBinary`.
-    pub(super) bytes: Bytes,
+    /// Their block, compressed.
+    pub(super) frames: Vec<Bytes>,
 }
 
 /// A segment on its way.
 pub(super) struct Delivery {
     groups: Vec<Group>,
+    /// Events of the segment, by day and site.
+    pub(super) accepted: Counts,
     /// Look before inserting.
     in_doubt: bool,
 }
@@ -60,34 +66,65 @@ pub(super) struct Setback {
     pub(super) row_fault: bool,
 }
 
-/// A record whose body does not begin as ours do.
-#[derive(Debug)]
-pub(super) struct ForeignRecord;
+/// Why a segment cannot be delivered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    /// The disk may obey the next time.
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[from] ReadError),
+    /// It never will be.
+    #[error("a record is not one of ours")]
+    Foreign,
+}
+
+/// The groups of a segment while it is read.
+#[derive(Default)]
+struct Gathered {
+    blocks: BTreeMap<(Kind, Day), Block>,
+    accepted: Counts,
+    /// Place of the next record.
+    position: u32,
+    foreign: bool,
+}
+
+impl Gathered {
+    fn add(&mut self, spool: u32, batch: u64, body: &[u8]) {
+        let added = row::group(body).and_then(|(kind, day)| {
+            let new = || Block::new(kind, spool, batch);
+            let block = self.blocks.entry((kind, day)).or_insert_with(new);
+            block.push(row::values(body), self.position).ok()?;
+            if kind.is_closed_with_its_day() {
+                *self.accepted.entry((day, row::site(body)?)).or_default() += 1;
+            }
+            Some(())
+        });
+        self.foreign |= added.is_none();
+        self.position += 1;
+    }
+}
 
 impl Delivery {
-    /// Sorts the records into groups. Positions are their places in the segment.
-    pub(super) fn new(
-        spool: u32,
-        batch: u64,
-        records: &[Record],
-        found_at_start: bool,
-    ) -> Result<Self, ForeignRecord> {
-        let mut groups: BTreeMap<(Kind, Day), (u64, Vec<u8>)> = BTreeMap::new();
-        for (record, position) in records.iter().zip(0_u32..) {
-            let key = row::group(&record.body).ok_or(ForeignRecord)?;
-            let (rows, bytes) = groups.entry(key).or_default();
-            *rows += 1;
-            row::append_row(bytes, &record.body, spool, batch, position);
+    /// Reads a segment and sorts its records into groups. Positions are their places in the
+    /// segment. Blocks.
+    pub(super) fn read(segment: &Sealed) -> Result<Self, Unusable> {
+        let (spool, batch) = (segment.spool, segment.batch);
+        let gathered =
+            segment.fold(Gathered::default, |gathered, body| gathered.add(spool, batch, body))?;
+        if gathered.foreign {
+            return Err(Unusable::Foreign);
         }
-        let groups = groups
-            .into_iter()
-            .map(|((kind, day), (rows, bytes))| Group {
-                id: GroupId { spool, batch, kind, day },
-                rows,
-                bytes: Bytes::from(bytes),
-            })
-            .collect();
-        Ok(Self { groups, in_doubt: found_at_start })
+        let groups = gathered.blocks.into_iter().map(|((kind, day), block)| Group {
+            id: GroupId { spool, batch, kind, day },
+            rows: block.rows(),
+            frames: block.pack(),
+        });
+        let (groups, accepted) = (groups.collect(), gathered.accepted);
+        Ok(Self { groups, accepted, in_doubt: segment.found_at_start })
+    }
+
+    /// Bytes it holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.groups.iter().flat_map(|group| &group.frames).map(Bytes::len).sum()
     }
 
     /// Tries to get the groups that are left into the database. After a setback call it again.
@@ -147,24 +184,20 @@ async fn is_there(store: &Store, metrics: &Metrics, group: &Group) -> Result<boo
 }
 
 async fn insert(store: &Store, group: &Group) -> Result<(), StoreError> {
-    let kind = group.id.kind;
-    let sql = format!("INSERT INTO {} ({}) FORMAT RowBinary", kind.table(), kind.columns());
     let mut insert = store
         .clients
-        .insert
-        .insert_formatted_with(sql)
+        .bulk
+        .insert_formatted_with(native::statement(group.id.kind))
         .with_timeouts(Some(SEND_LIMIT), Some(END_LIMIT))
         .with_setting("query_id", group.id.query_id());
     for (name, value) in SETTINGS {
         insert = insert.with_setting(name, value);
     }
-    let bytes = group.bytes.clone();
+    let frames = group.frames.clone();
     // Not cut off when the caller goes: see `client`. The limits above end it.
     let task = tokio::spawn(async move {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let piece = rest.split_to(rest.len().min(PIECE_BYTES));
-            insert.send(piece).await?;
+        for frame in frames {
+            insert.send(frame).await?;
         }
         insert.end().await
     });
@@ -180,20 +213,22 @@ mod tests {
     use crate::model::{Outcome, SiteId};
 
     #[test]
-    fn records_are_grouped_by_table_and_day_and_keep_their_places() {
+    fn records_are_grouped_by_table_and_day_and_a_foreign_one_is_noticed() {
         let record = |day| row::outcome_record(SiteId(1), Day(day), Outcome::Bot, "other", 1);
-        let records = [record(5), record(6), record(5)];
-        let delivery = Delivery::new(3, 4, &records, true).unwrap();
-        let shape: Vec<_> = delivery.groups.iter().map(|g| (g.id.day.0, g.rows)).collect();
+        let mut gathered = Gathered::default();
+        for day in [5, 6, 5] {
+            gathered.add(3, 4, &record(day).body);
+        }
+        let shape: Vec<_> =
+            gathered.blocks.iter().map(|((_, day), block)| (day.0, block.rows())).collect();
         assert_eq!(shape, [(5, 2), (6, 1)]);
-        let first = &delivery.groups[0].bytes;
-        assert_eq!(&first[first.len() - 4..], &2_u32.to_le_bytes());
-        assert!(delivery.in_doubt);
-    }
-
-    #[test]
-    fn a_foreign_record_is_refused() {
-        let record = Record { key: [0; 12], body: b"hello".to_vec() };
-        assert!(Delivery::new(1, 1, &[record], false).is_err());
+        assert!(!gathered.foreign);
+        let mut short = record(5).body;
+        short.pop();
+        for foreign in [b"hello".to_vec(), short] {
+            let mut gathered = Gathered::default();
+            gathered.add(3, 4, &foreign);
+            assert!(gathered.foreign);
+        }
     }
 }

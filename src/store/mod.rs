@@ -4,14 +4,18 @@
 //! with values; reports run as a user that cannot write; a request that was sent is always read to
 //! its end, even when nobody waits for it any more. What the rows mean is not its business.
 
+pub mod audit;
 mod client;
 mod closing;
+mod columns;
 mod deliver;
 pub mod drain;
 mod error;
+mod frames;
 pub mod lease;
 mod migrate;
 mod masks;
+pub mod native;
 mod parts;
 mod purge;
 mod retention;
@@ -21,6 +25,7 @@ mod schema_files;
 mod select;
 mod settings;
 pub mod spools;
+pub mod tally;
 mod verify;
 
 use std::sync::Arc;

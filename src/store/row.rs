@@ -2,34 +2,12 @@
 //! row of its table.
 //!
 //! Body of a record: kind (u8), day (u16), then the values of the table's columns without the last
-//! three, as `RowBinary`. The last three (spool, batch, position) are known when it is inserted.
+//! three, as `RowBinary` ([`columns`]). The last three (spool, batch, position) are known when it is inserted.
 
 use crate::model::{Day, Event, KeptBack, Outcome, ScriptError, SiteId, Vital};
 use crate::spool::Record;
+use crate::store::columns::{self, Column};
 use crate::store::rowbinary::RowBuilder;
-
-/// Columns of `open_events`, in the order of their encoding.
-pub(super) const EVENT_COLUMNS: &str = "site, day, hour, ts, visitor, name, interactive, by_key, \
-    hostname, path, referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, \
-    utm_content, country, region, city, browser, browser_version, os, os_version, device, \
-    language, screen, engaged_ms, scroll, props, revenue, currency, click_id, score, \
-    spool, batch, position";
-/// The same as version 0.1 wrote them: such records may still be in a spool.
-const EVENT_COLUMNS_0_1: &str = "site, day, hour, ts, visitor, name, interactive, by_key, \
-    hostname, path, referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, \
-    utm_content, country, region, city, browser, browser_version, os, os_version, device, \
-    language, screen, engaged_ms, scroll, props, revenue, currency, spool, batch, position";
-/// Columns of `outcomes`, in the order of their encoding.
-pub(super) const OUTCOME_COLUMNS: &str =
-    "site, day, outcome, reason, events, spool, batch, position";
-/// The same as version 0.1 wrote them.
-const OUTCOME_COLUMNS_0_1: &str = "site, day, outcome, events, spool, batch, position";
-
-const KEPT_BACK_COLUMNS: &str = "site, day, what, name, events, spool, batch, position";
-const VITAL_COLUMNS: &str =
-    "site, day, path, device, country, metric, bucket, events, spool, batch, position";
-const SCRIPT_ERROR_COLUMNS: &str =
-    "site, day, path, browser, template, events, spool, batch, position";
 
 /// Bytes before the values: kind and day.
 const HEAD_BYTES: usize = 3;
@@ -89,16 +67,18 @@ impl Kind {
         }
     }
 
-    pub(super) const fn columns(self) -> &'static str {
-        match self {
-            Self::EventOld => EVENT_COLUMNS_0_1,
-            Self::Event => EVENT_COLUMNS,
-            Self::OutcomeOld => OUTCOME_COLUMNS_0_1,
-            Self::Outcome => OUTCOME_COLUMNS,
-            Self::KeptBack => KEPT_BACK_COLUMNS,
-            Self::Vital => VITAL_COLUMNS,
-            Self::ScriptError => SCRIPT_ERROR_COLUMNS,
-        }
+    /// The columns of its values, in their order.
+    pub(super) fn columns(self) -> impl Iterator<Item = &'static Column> {
+        let (all, absent): (&[Column], &[&str]) = match self {
+            Self::EventOld => (columns::EVENT, columns::EVENT_SINCE_0_1),
+            Self::Event => (columns::EVENT, &[]),
+            Self::OutcomeOld => (columns::OUTCOME, columns::OUTCOME_SINCE_0_1),
+            Self::Outcome => (columns::OUTCOME, &[]),
+            Self::KeptBack => (columns::KEPT_BACK, &[]),
+            Self::Vital => (columns::VITAL, &[]),
+            Self::ScriptError => (columns::SCRIPT_ERROR, &[]),
+        };
+        all.iter().filter(|column| !absent.contains(&column.name))
     }
 
     /// Whether its rows are taken in when their day is closed.
@@ -191,13 +171,14 @@ pub(super) fn group(body: &[u8]) -> Option<(Kind, Day)> {
     Some((Kind::of_byte(kind)?, Day(u16::from_le_bytes([low, high]))))
 }
 
-/// Appends the row of a record to `rows`.
-pub(super) fn append_row(rows: &mut Vec<u8>, body: &[u8], spool: u32, batch: u64, position: u32) {
-    let values = body.get(HEAD_BYTES..).unwrap_or_default();
-    rows.extend_from_slice(values);
-    rows.extend_from_slice(&spool.to_le_bytes());
-    rows.extend_from_slice(&batch.to_le_bytes());
-    rows.extend_from_slice(&position.to_le_bytes());
+/// The site of a record whose body is one of ours.
+pub(super) fn site(body: &[u8]) -> Option<u32> {
+    values(body).first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+}
+
+/// The values of a record's body.
+pub(super) fn values(body: &[u8]) -> &[u8] {
+    body.get(HEAD_BYTES..).unwrap_or_default()
 }
 
 fn head(kind: Kind, day: Day) -> RowBuilder {
@@ -224,13 +205,10 @@ mod tests {
         let record = outcome_record(SiteId(7), Day(20_000), Outcome::Bot, "other", 3);
         assert_eq!(group(&record.body), Some((Kind::Outcome, Day(20_000))));
         assert_eq!(record.key, [0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0]);
-        let mut rows = Vec::new();
-        append_row(&mut rows, &record.body, 1, 2, 3);
         let mut expected = vec![7, 0, 0, 0, 0x20, 0x4e, 3, b'b', b'o', b't'];
         expected.extend([5, b'o', b't', b'h', b'e', b'r', 3]);
         expected.extend([0; 7]);
-        expected.extend([1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0]);
-        assert_eq!(rows, expected);
+        assert_eq!(values(&record.body), expected);
     }
 
     #[test]
@@ -244,17 +222,17 @@ mod tests {
     fn every_kind_is_known_by_its_byte() {
         for kind in Kind::ALL {
             assert_eq!(Kind::of_byte(kind.byte()), Some(kind));
-            assert!(kind.columns().ends_with("spool, batch, position"));
+            assert_eq!(kind.columns().next().map(|column| column.name), Some("site"));
         }
         assert_eq!(Kind::of_byte(0), None);
     }
 
     #[test]
     fn records_of_version_0_1_keep_their_columns() {
-        for (byte, columns) in [(1, EVENT_COLUMNS_0_1), (2, OUTCOME_COLUMNS_0_1)] {
+        for (byte, count, later) in [(1, 33, "click_id"), (2, 4, "reason")] {
             let (kind, _) = group(&[byte, 0, 0]).unwrap();
-            assert_eq!(kind.columns(), columns);
-            assert!(!columns.contains("click_id") && !columns.contains("reason"));
+            assert_eq!(kind.columns().count(), count);
+            assert!(kind.columns().all(|column| column.name != later));
         }
     }
 

@@ -207,7 +207,7 @@ fn oldest_open_day(backlog: Backlog, left: Option<Day>, now: u32) -> Day {
 }
 
 /// The earliest day anywhere for an event that reached the spool at `at`.
-fn westernmost_day(at: u32) -> Day {
+pub(super) fn westernmost_day(at: u32) -> Day {
     let behind = at.saturating_sub(WEST + ON_THE_WAY);
     Day(u16::try_from(behind / DAY_SECONDS).unwrap_or(u16::MAX))
 }

@@ -62,6 +62,12 @@ pub struct Metrics {
     pub verify_missing: Counter,
     /// Batches moved to `bad/`.
     pub batches_bad: Counter,
+    /// Days whose accepted events were compared with the stored ones.
+    pub audited_days: Counter,
+    /// Accepted events of those days that are not stored.
+    pub audit_missing_rows: Counter,
+    /// Stored rows of those days that were not accepted, or are stored twice.
+    pub audit_extra_rows: Counter,
     /// Records of the spool that failed their checksum.
     pub records_corrupt: Counter,
     /// Times the engine was started again.
@@ -118,6 +124,13 @@ impl Metrics {
             verifies: counter(to, "verifies", "Inserts in doubt that were verified"),
             verify_missing: counter(to, "verify_missing", "Partitions found missing by a verify"),
             batches_bad: counter(to, "batches_bad", "Batches moved to bad/"),
+            audited_days: counter(to, "audited_days", "Days audited: accepted against stored"),
+            audit_missing_rows: counter(
+                to,
+                "audit_missing_rows",
+                "Accepted events that are not stored",
+            ),
+            audit_extra_rows: counter(to, "audit_extra_rows", "Stored rows above the accepted"),
             records_corrupt: counter(to, "records_corrupt", "Spool records with a wrong checksum"),
             engine_restarts: counter(to, "engine_restarts", "Times the engine was started again"),
             registry,

@@ -1,7 +1,8 @@
 //! Tests of the whole program from outside: the real binary with its real engine, over sockets.
 //!
 //! Each test starts its own program in its own directories and leaves no process. A test may
-//! borrow the calendar from the library, nothing else of it; `days` alone also calls the closing.
+//! borrow the calendar from the library, nothing else of it; `days` alone also calls the closing, and
+//! `golden` the spool, to write the files that it reads.
 
 #[cfg(test)]
 mod support;
@@ -36,6 +37,10 @@ mod policy;
 mod exactly_once;
 #[cfg(test)]
 mod torture;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod audit;
 #[cfg(test)]
 mod external;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::app::closing::words::{Closing, ProgressLine};
 use crate::app::closing::{Closer, RunError};
 use crate::app::fatal::{FAILED, Fatal};
 use crate::app::hold::Hold;
-use crate::app::{heartbeat, prepare, serve};
+use crate::app::{audit, heartbeat, prepare, serve};
 use crate::config::Config;
 use crate::model::{Day, now};
 use crate::store::spools::Heartbeat;
@@ -85,7 +85,8 @@ async fn deliver(
     tokio::task::spawn_blocking(move || closing.close())
         .await
         .context("the spool did not close")?;
-    let delivery = drain::run(store.clone(), spool, Arc::clone(metrics), shutdown);
+    let tally = audit::open_tally(&config.data_dir, &spool);
+    let delivery = drain::run(store.clone(), spool, Arc::clone(metrics), tally, shutdown);
     if tokio::time::timeout(DELIVERY, delivery).await.is_err() {
         tracing::warn!("Some rows stay in the spool; the days they belong to wait for them.");
     }
