@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::app::bench::agents::Agents;
 use crate::app::bench::door::Door;
@@ -116,6 +117,7 @@ pub fn run<'a>(plan: &'a Plan, watch: &dyn Fn(Progress)) -> Result<Figures<'a>, 
     };
     let probes_accepted = look::at_sites(plan, &door, &cast)?;
     let requests = Requests::write(&cast);
+    open_more_files();
     let whole = plan.warm_up + plan.duration;
     let answered = AtomicU64::new(0);
     let run = Run {
@@ -199,6 +201,12 @@ fn is_reserved(site: &str) -> bool {
     host.rsplit('.')
         .next()
         .is_some_and(|last| RESERVED.contains(&last.to_ascii_lowercase().as_str()))
+}
+
+/// Each connection is a file; a limit that stays is seen as connections that cannot be made.
+fn open_more_files() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).ok();
 }
 
 fn nanos(time: Duration) -> u64 {
