@@ -10,8 +10,6 @@ use crate::{capacity, micros, wide};
 
 /// How long ten times too much is sent.
 const OVERLOAD_TIME: Duration = Duration::from_secs(120);
-/// Connections of the overload: many more than requests that can be worked on at once.
-const OVERLOAD_CONNECTIONS: usize = 2_000;
 /// Visitors of each part of the day; the next part has others.
 const DAY_VISITORS: u64 = 50_000;
 
@@ -52,14 +50,17 @@ pub(crate) fn soak(minutes: u64) {
     ledger.check(&headcount);
 }
 
-/// Ten times the capacity is due for two minutes.
-pub(crate) fn overload() {
+/// Ten times the capacity is due for two minutes, over `connections`, of which there should be many
+/// more than requests that can be worked on at once.
+pub(crate) fn overload(connections: u64) {
     let agents = Agents::write();
     let headcount = Headcount::start();
     let mut ledger = Ledger::default();
     let capacity = capacity(&headcount, &agents, &mut ledger);
     let rate = wide(capacity * 10.0);
-    println!("capacity {capacity:.0} events/s; {rate} are due each second for two minutes\n");
+    println!(
+        "capacity {capacity:.0} events/s; {rate} are due each second for two minutes, {connections} connections\n"
+    );
     println!(
         "| second | collector MB private (resident) | engine MB private (resident) | spool MB |"
     );
@@ -67,7 +68,7 @@ pub(crate) fn overload() {
     println!("| before | {} | {:.1} |", memories(&headcount), headcount.spool_mb());
     let mut second = 0_u64;
     let load = Load {
-        connections: OVERLOAD_CONNECTIONS,
+        connections: usize::try_from(connections).expect("a number of connections"),
         ..Load::open(headcount.port(), &agents, OVERLOAD_TIME, rate)
     };
     let loaded = load.run_with(|| {

@@ -5,7 +5,8 @@
 //! User-Agents, 10,000 visitors, fsync on, embedded engine on the same cores). The client of both is
 //! `headcount bench`. Every measurement ends by comparing what was acknowledged with what ClickHouse
 //! holds, and fails when an event is missing or doubled. Behind `--`:
-//! `latency` (at a fixed rate), `soak MINUTES`, `overload`, `day MILLIONS`, `idle SECONDS`.
+//! `latency` (at a fixed rate), `soak MINUTES`,
+//! `overload CONNECTIONS`, `day MILLIONS`, `idle SECONDS`.
 
 #![expect(
     clippy::print_stdout,
@@ -42,7 +43,7 @@ fn main() {
         Some("idle") => idle(Duration::from_secs(number(600))),
         Some("latency") => latency::run(),
         Some("soak") => long::soak(number(30)),
-        Some("overload") => long::overload(),
+        Some("overload") => long::overload(number(2_000)),
         Some("day") => long::day(number(10)),
         None => compare::run(),
         Some(other) => panic!("what is {other}? there are latency, soak, overload, day, idle"),

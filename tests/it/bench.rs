@@ -109,12 +109,12 @@ fn an_open_loop_feels_a_frozen_server_where_a_closed_one_hides_it() {
     assert!(felt > 120, "{felt} requests felt it");
     // From sending, only those are slow that were on their way.
     let on_their_way = number(&open, "/service_ms/above_100_ms");
-    assert!(on_their_way <= 3 * CONNECTIONS && on_their_way < felt / 2, "{on_their_way} of {felt}");
+    assert!(on_their_way < felt / 2, "{on_their_way} of {felt}");
 
     let closed = with_a_freeze(&program, &[&usual[..], &["--duration", "2s"]].concat());
     assert!(millis(&closed, "/latency_ms/max") >= 400.0, "{closed}");
-    let felt = number(&closed, "/latency_ms/above_100_ms");
-    assert!(felt <= 3 * CONNECTIONS, "a closed loop asks less when it waits: {felt}");
+    let hidden = number(&closed, "/latency_ms/above_100_ms");
+    assert!(hidden < felt / 2, "a closed loop asks less when it waits: {hidden}, open {felt}");
 }
 
 #[test]

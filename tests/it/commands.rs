@@ -42,7 +42,7 @@ fn an_unknown_command_is_named_and_help_lists_only_what_exists() {
     assert_eq!(done.stdout, "");
     let help = headcount(&["--help"]);
     assert_eq!(help.code, 0, "{help:?}");
-    for command in ["serve", "site", "account", "key", "doctor", "check", "migrate"] {
+    for command in ["serve", "site", "account", "key", "doctor", "check", "migrate", "bench"] {
         assert!(help.stdout.contains(command), "{command} is not in {}", help.stdout);
     }
     assert!(!help.stdout.contains("engine "), "the engine command is hidden: {}", help.stdout);
