@@ -183,8 +183,8 @@ fn new_in_everything(n: usize) -> String {
 
 #[test]
 fn a_client_that_invents_everything_meets_caps_and_fills_no_memory() {
-    const SENDERS: usize = 16;
-    const EACH: usize = 1_000;
+    const SENDERS: usize = 80;
+    const EACH: usize = 200;
     let program = start();
     let flood = |round: usize| {
         std::thread::scope(|scope| {
@@ -196,8 +196,10 @@ fn a_client_that_invents_everything_meets_caps_and_fills_no_memory() {
                     writer.send((first..first + EACH).map(new_in_everything).collect::<String>())
                 });
                 scope.spawn(move || {
-                    let statuses = raw.hear_answers(EACH, seconds(60)).statuses();
-                    assert_eq!(statuses, [202].repeat(EACH));
+                    let heard = raw.hear_answers(EACH, seconds(60));
+                    let statuses = heard.statuses();
+                    let other = statuses.iter().find(|status| **status != 202);
+                    assert_eq!((statuses.len(), other), (EACH, None));
                 });
             }
         });
