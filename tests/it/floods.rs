@@ -165,7 +165,7 @@ fn memory_is_bounded_whatever_a_thousand_connections_hold_back() {
 fn new_in_everything(n: usize) -> String {
     let body = json!({
         "n": format!("event {n}"),
-        "d": if n % 4 == 0 { format!("none{n}.example") } else { "site.example".to_owned() },
+        "d": if n.is_multiple_of(4) { format!("none{n}.example") } else { "site.example".to_owned() },
         "u": format!("https://h{n}.site.example/page{n}?utm_source=s{n}&utm_campaign=c{n}"),
         "r": format!("https://r{n}.example/"),
         "p": {"plan": format!("plan {n}"), format!("property {n}"): n},

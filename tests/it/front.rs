@@ -176,7 +176,7 @@ fn bodies_that_are_compressed_late_cut_off_or_refused_leave_no_connection_astray
     for ended in [true, false] {
         for keep in [10, event().len() - 1] {
             let mut raw = Raw::to(&program.url);
-            raw.send(&event()[..keep]);
+            raw.send(&event().as_bytes()[..keep]);
             std::thread::sleep(Duration::from_millis(50));
             if ended {
                 raw.end();
