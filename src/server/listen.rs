@@ -20,8 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
+use crate::ingest::network::is_near;
 use crate::server::answer::{self, Answer, WasRead};
-use crate::server::pace::{Pace, Paces};
+use crate::server::pace::{Pace, Paces, Whose};
 use crate::server::panic::CatchPanic;
 use crate::server::patience::{Heads, Patient};
 use crate::server::peers::Peers;
@@ -151,8 +152,12 @@ where
         // Answers are small: waiting to fill a packet only adds latency. A socket that refuses
         // the option still works.
         drop(stream.set_nodelay(true));
-        let of_proxy = self.peers.is_unlimited(peer.ip());
-        self.paces.begin(of_proxy, |pace, leave| {
+        let whose = match peer.ip() {
+            proxy if self.peers.is_unlimited(proxy) => Whose::Proxy,
+            near if is_near(near) => Whose::Near,
+            _ => Whose::Client,
+        };
+        self.paces.begin(whose, |pace, leave| {
             let heads = Arc::new(Heads::default());
             let stream = Patient::new(stream, Arc::clone(&pace), Arc::clone(&heads));
             let handler = self.handler.clone();

@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval};
 const TICK: Duration = Duration::from_secs(1);
 /// Seconds a connection may be silent between two requests, and before the first.
 const IDLE_SECONDS: u32 = 30;
-/// The same for a proxy's.
+/// The same for a proxy's, and for any machine nearby, which may be one that is not trusted.
 const IDLE_SECONDS_OF_PROXIES: u32 = 180;
 /// Seconds a head may take from its first byte on; with its body's 15 a request has 25.
 const HEAD_SECONDS: u32 = 10;
@@ -38,6 +38,18 @@ const BUSY: u64 = 2;
 const ENDING: u64 = 3;
 const STATE_SHIFT: u32 = 32;
 
+/// Whose a connection is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// A client's, as far as anybody knows.
+    #[default]
+    Client,
+    /// A machine's of the same network or the same computer.
+    Near,
+    /// A proxy's that the operator trusts.
+    Proxy,
+}
+
 /// All connections of a listener.
 pub struct Paces {
     /// Seconds since it was made.
@@ -54,7 +66,7 @@ pub struct Pace {
     second: Arc<AtomicU32>,
     /// State and second.
     now: AtomicU64,
-    of_proxy: bool,
+    whose: Whose,
 }
 
 /// Takes a connection off the list when dropped.
@@ -78,10 +90,10 @@ impl Paces {
     /// A connection begins: `spawn` starts its task, which holds the [`Leave`] until it ends.
     pub fn begin(
         self: &Arc<Self>,
-        of_proxy: bool,
+        whose: Whose,
         spawn: impl FnOnce(Arc<Pace>, Leave) -> AbortHandle,
     ) {
-        let pace = Pace { second: Arc::clone(&self.second), now: AtomicU64::new(0), of_proxy };
+        let pace = Pace { second: Arc::clone(&self.second), now: AtomicU64::new(0), whose };
         pace.set(IDLE);
         let pace = Arc::new(pace);
         let number = self.last.fetch_add(1, Ordering::Relaxed);
@@ -150,8 +162,9 @@ impl Pace {
     fn ends(&self, second: u32, scarce: bool) -> bool {
         let now = self.now.load(Ordering::Relaxed);
         let limit = match now >> STATE_SHIFT {
-            IDLE if self.of_proxy => IDLE_SECONDS_OF_PROXIES,
+            IDLE if self.whose == Whose::Proxy => IDLE_SECONDS_OF_PROXIES,
             IDLE if scarce => IDLE_SECONDS_WHEN_SCARCE,
+            IDLE if self.whose == Whose::Near => IDLE_SECONDS_OF_PROXIES,
             IDLE => IDLE_SECONDS,
             HEAD if scarce => HEAD_SECONDS_WHEN_SCARCE,
             HEAD => HEAD_SECONDS,
@@ -189,10 +202,10 @@ mod tests {
     use super::*;
 
     /// `n` connections that wait for ever.
-    fn open(paces: &Arc<Paces>, n: usize, of_proxy: bool) -> Vec<Arc<Pace>> {
+    fn open(paces: &Arc<Paces>, n: usize, whose: Whose) -> Vec<Arc<Pace>> {
         let mut all = Vec::new();
         for _ in 0..n {
-            paces.begin(of_proxy, |pace, leave| {
+            paces.begin(whose, |pace, leave| {
                 all.push(pace);
                 let waits = async move {
                     std::future::pending::<()>().await;
@@ -222,8 +235,8 @@ mod tests {
     #[tokio::test]
     async fn who_is_silent_or_slow_is_cut_off_and_who_works_is_not() {
         let paces = Paces::new(100);
-        let all = open(&paces, 3, false);
-        let proxy = open(&paces, 1, true);
+        let all = open(&paces, 3, Whose::Client);
+        let proxy = open(&paces, 1, Whose::Proxy);
         assert!(all[0].begin(), "a request is worked on");
         all[1].read();
         assert_eq!(pass(&paces, HEAD_SECONDS).await, 0);
@@ -244,9 +257,9 @@ mod tests {
     #[tokio::test]
     async fn where_connections_are_scarce_the_waiting_ones_go_sooner() {
         let paces = Paces::new(80);
-        let mut all = open(&paces, 69, false);
-        assert_eq!(pass(&paces, HEAD_SECONDS).await, 0, "not scarce yet");
-        all.extend(open(&paces, 1, false));
+        let mut all = open(&paces, 69, Whose::Near);
+        assert_eq!(pass(&paces, IDLE_SECONDS + 1).await, 0, "not scarce yet");
+        all.extend(open(&paces, 1, Whose::Client));
         all[0].read();
         assert!(all[1].begin());
         assert_eq!(pass(&paces, 1).await, 67, "those that were silent for long");

@@ -80,6 +80,8 @@ mod rates;
 #[cfg(test)]
 mod front;
 #[cfg(test)]
+mod floods;
+#[cfg(test)]
 mod prober;
 #[cfg(test)]
 mod replaced;

@@ -4,8 +4,31 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::support::agents;
+use crate::support::program::{Options, Program};
+
 /// How long a write may take: the other side may have stopped to read.
 const WRITE_LIMIT: Duration = Duration::from_secs(20);
+
+/// A usual event.
+pub(crate) const BODY: &str = r#"{"n":"pageview","u":"https://site.example/a","d":"site.example"}"#;
+/// How long an answer may take, at most.
+pub(crate) const SOON: Duration = Duration::from_secs(5);
+
+/// A person's browser.
+pub(crate) fn agent() -> &'static str {
+    agents::like("Chrome", "Windows").text.as_str()
+}
+
+/// The head of an event without its last line.
+pub(crate) fn head(more: &str) -> String {
+    format!("POST /api/event HTTP/1.1\r\nHost: x\r\nUser-Agent: {}\r\n{more}", agent())
+}
+
+/// A whole event.
+pub(crate) fn event() -> String {
+    format!("{}Content-Length: {}\r\n\r\n{BODY}", head(""), BODY.len())
+}
 
 /// One connection.
 pub(crate) struct Raw(TcpStream);
@@ -138,4 +161,21 @@ fn statuses(bytes: &[u8]) -> Vec<u16> {
 
 fn whole(bytes: &[u8]) -> usize {
     answers(bytes).filter(|(status, whole)| *whole && *status != 100).count()
+}
+
+/// A program with the site of [`BODY`], behind a proxy that it trusts.
+pub(crate) fn start() -> Program {
+    Program::start(Options::behind_proxy().site("site.example", "UTC"))
+}
+
+/// What a request by itself is answered, and whether the connection ends.
+pub(crate) fn ask(program: &Program, request: impl AsRef<[u8]>) -> Heard {
+    let mut raw = Raw::to(&program.url);
+    raw.send(request);
+    let heard = raw.hear_answers(1, SOON);
+    if heard.closed {
+        return heard;
+    }
+    let closed = raw.hear(Duration::from_millis(300)).closed;
+    Heard { closed, ..heard }
 }
