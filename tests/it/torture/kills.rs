@@ -81,7 +81,15 @@ fn engine() {
     for _ in 0..ordeal.rounds {
         let engine = wait_for("an engine", seconds(60), || program.engines().first().copied());
         wait_until("the engine to answer", seconds(60), || door(&program).text("SELECT 1").is_ok());
-        ordeal.pause(LONGEST);
+        if ordeal.random.below(3) > 0 {
+            // Then it has something to store when the kill comes.
+            process::signal(engine, Signal::STOP);
+            ordeal.pause(HELD);
+            process::signal(engine, Signal::CONT);
+            ordeal.pause(60);
+        } else {
+            ordeal.pause(LONGEST);
+        }
         process::signal(engine, Signal::KILL);
         wait_until("its end", seconds(10), || !process::is_running(engine));
         load.wait_for_work();
