@@ -185,6 +185,15 @@ pub(crate) fn stored(door: &Door) -> Result<BTreeMap<u32, u32>, String> {
     Ok(found)
 }
 
+/// Where an event is stored: spool, batch, position and day of each of its rows.
+pub(crate) fn places(door: &Door, number: u32) -> Result<String, String> {
+    let (page, part) = (number / PARTS, number % PARTS);
+    door.text(&format!(
+        "SELECT spool, batch, position, day, _part FROM open_events \
+         WHERE path = '/n/{page}' AND props['part'] = '{part}' FORMAT TSV"
+    ))
+}
+
 /// The number of an event with this path and this property.
 ///
 /// # Errors
@@ -211,7 +220,9 @@ pub(crate) struct Verdict {
     pub(crate) lost: usize,
     /// Stored more often than allowed: twice, or refused, or never sent.
     pub(crate) doubled: usize,
-    /// The first of the events that are not as they should be.
+    /// The number of the first event that is not as it should be.
+    pub(crate) first: Option<u32>,
+    /// The first of them, in words.
     pub(crate) wrong: Vec<String>,
 }
 
@@ -245,7 +256,8 @@ impl Verdict {
 /// Compares how often events are stored with what their senders were told.
 pub(crate) fn compare(ledger: &Ledger, found: &BTreeMap<u32, u32>) -> Verdict {
     let mut verdict = Verdict::default();
-    let mut note = |text: String| {
+    let mut note = |number: u32, text: String| {
+        verdict.first.get_or_insert(number);
         if verdict.wrong.len() < WRONG_SHOWN {
             verdict.wrong.push(text);
         }
@@ -265,11 +277,11 @@ pub(crate) fn compare(ledger: &Ledger, found: &BTreeMap<u32, u32>) -> Verdict {
         } else {
             continue;
         }
-        note(format!("event {number}: {fate:?}, stored {times} times"));
+        note(*number, format!("event {number}: {fate:?}, stored {times} times"));
     }
     for number in found.keys().filter(|number| !ledger.contains_key(number)) {
         verdict.doubled += 1;
-        note(format!("event {number}: never sent, but stored"));
+        note(*number, format!("event {number}: never sent, but stored"));
     }
     verdict
 }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::load::{Ledger, Verdict, judge};
+use crate::support::load::{self, Ledger, Verdict, judge};
 use crate::support::random::Random;
 use crate::support::sql::Door;
 
@@ -41,6 +41,9 @@ impl Ordeal {
     pub(crate) fn check(&self, ledger: &Ledger, door: &Door) {
         let verdict = judge(ledger, door);
         self.print(&verdict);
+        if let Some(number) = verdict.first {
+            println!("event {number} is in: {:?}", load::places(door, number));
+        }
         verdict.insist();
     }
 

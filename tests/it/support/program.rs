@@ -366,7 +366,7 @@ impl Drop for Program {
             && let Some(home) = &self.home
         {
             let log = home.log();
-            let from = log.len().saturating_sub(4000);
+            let from = log.len().saturating_sub(20_000);
             println!("the log ends with: {}", log.get(from..).unwrap_or(&log));
         }
     }

@@ -3,8 +3,8 @@
 //! another day or person, and what was accepted is stored once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -89,6 +89,8 @@ struct Walk {
     shown: AtomicUsize,
     next: AtomicU32,
     stop: AtomicBool,
+    /// Shared by whoever has an event on its way.
+    passing: RwLock<()>,
 }
 
 /// Site, day and person of each token.
@@ -124,6 +126,7 @@ impl Walk {
         let mut all = Vec::new();
         let mut client = Client::new(&self.url);
         while !self.stop.load(Ordering::SeqCst) {
+            let passing = self.passing.read().unwrap_or_else(PoisonError::into_inner);
             let number = self.next.fetch_add(1, Ordering::SeqCst);
             let first = self.shown.load(Ordering::SeqCst);
             let matters = &self.plan[first].1;
@@ -136,6 +139,7 @@ impl Walk {
             let address = format!("81.2.69.{}", 100 + person);
             let fate = load::send_from(&mut client, &address, &domain(site), number);
             let moments = first..=self.coming.load(Ordering::SeqCst);
+            drop(passing);
             all.push(Sent { number, site, person, moments, fate });
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -176,6 +180,7 @@ fn walk(
         shown: AtomicUsize::new(0),
         next: AtomicU32::new(0),
         stop: AtomicBool::new(false),
+        passing: RwLock::new(()),
     });
     let senders: Vec<_> = (0..SENDERS)
         .map(|_| {
@@ -186,9 +191,15 @@ fn walk(
         .collect();
     let clock = program.clock.as_ref().expect("a clock");
     for (step, (moment, _)) in walk.plan.iter().enumerate() {
+        let ahead = step.checked_sub(1).is_some_and(|last| *moment > walk.plan[last].0 + 1);
+        // Nobody is on the way while an hour passes in no time: to whoever had read the time before
+        // it would look as if the clock had gone back. Over a few seconds everybody may be.
+        let nobody = (ahead || step % 3 == 0).then(|| walk.passing.write());
+        let nobody = nobody.filter(|_| ahead);
         walk.coming.store(step, Ordering::SeqCst);
         clock.set(*moment);
         walk.shown.store(step, Ordering::SeqCst);
+        drop(nobody);
         std::thread::sleep(pause);
     }
     walk.stop.store(true, Ordering::SeqCst);

@@ -15,8 +15,10 @@ use crate::support::{agents, process, seconds, wait_for, wait_until};
 
 /// Size of the disk, megabytes.
 const DISK_MB: u64 = 64;
-/// Within this a full disk is noticed, and one with space again.
+/// Within this a full disk is noticed.
 const NOTICED: Duration = seconds(1);
+/// Within this an answer comes, and it takes events again when it has noticed, on a busy machine.
+const ANSWERED: Duration = seconds(3);
 
 /// Options of a program that leaves `free` of the disk to others.
 fn leaving(free: &str) -> Options {
@@ -33,7 +35,7 @@ fn assert_refused(program: &Program) {
     let agent = agents::like("Chrome", "Windows").text.as_str();
     let begun = Instant::now();
     let answer = program.client().post("/api/event", &[("User-Agent", agent)], body.as_bytes());
-    assert!(begun.elapsed() < NOTICED, "a refusal took {:?}", begun.elapsed());
+    assert!(begun.elapsed() < ANSWERED, "a refusal took {:?}", begun.elapsed());
     let outcome = answer.outcome();
     assert_eq!(answer.status, 503, "{outcome}");
     assert!(
@@ -89,7 +91,7 @@ fn suffer(mut ordeal: Ordeal, free: &str) {
             (load.accepted() > accepted + 5).then_some(())
         });
         let took = begun.elapsed();
-        assert!(took < 2 * NOTICED, "the first events were accepted {took:?} after there was room");
+        assert!(took < ANSWERED, "the first events were accepted {took:?} after there was room");
         assert_eq!(program.client().get("/ready", &[]).status, 200);
     }
     let ledger = load.stop();

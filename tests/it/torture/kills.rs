@@ -9,10 +9,14 @@ use crate::support::home::Home;
 use crate::support::load::{Fate, Load};
 use crate::support::ordeal::Ordeal;
 use crate::support::program::{Options, Program};
+use crate::support::weather::{Trouble, Weather};
 use crate::support::{process, seconds, wait_for, wait_until};
 
 /// Longest time from the first accepted events to a kill, milliseconds.
 const LONGEST: u64 = 600;
+/// Longest time that a batch is kept between the engine and the collector, milliseconds: one is
+/// sealed each second.
+const HELD: u64 = 1_400;
 /// One of so many starts is killed before it is ready.
 const STARTS: u64 = 4;
 
@@ -42,13 +46,23 @@ fn after_two_more_starts(home: Home, options: impl Fn() -> Options) -> Program {
 fn collector() {
     let mut ordeal = Ordeal::begin("kill collector", 10);
     let foreign = Foreign::start();
-    let options = || using(&foreign, &foreign.url());
+    let weather = Weather::start(foreign.port());
+    let options = || using(&foreign, &weather.url());
     let mut program = Program::start(options().site(SITE, "UTC"));
     let load = load(&program);
     for _ in 0..ordeal.rounds {
         load.wait_for_work();
-        ordeal.pause(LONGEST);
+        // Batches that are stored, or soon will be, and whose collector does not know it.
+        let kind = ordeal.random.below(3);
+        match kind {
+            0 => weather.set(Trouble::Slow),
+            1 => process::signal(foreign.pid(), Signal::STOP),
+            _ => {}
+        }
+        ordeal.pause(if kind < 2 { HELD } else { LONGEST });
         let home = program.kill9();
+        process::signal(foreign.pid(), Signal::CONT);
+        weather.set(Trouble::None);
         load.aim(None);
         program = revive(home, &mut ordeal, &load, options);
     }
@@ -67,7 +81,15 @@ fn engine() {
     for _ in 0..ordeal.rounds {
         let engine = wait_for("an engine", seconds(60), || program.engines().first().copied());
         wait_until("the engine to answer", seconds(60), || door(&program).text("SELECT 1").is_ok());
-        ordeal.pause(LONGEST);
+        if ordeal.random.below(3) > 0 {
+            // Then it has something to store when the kill comes.
+            process::signal(engine, Signal::STOP);
+            ordeal.pause(HELD);
+            process::signal(engine, Signal::CONT);
+            ordeal.pause(60);
+        } else {
+            ordeal.pause(LONGEST);
+        }
         process::signal(engine, Signal::KILL);
         wait_until("its end", seconds(10), || !process::is_running(engine));
         load.wait_for_work();
@@ -88,12 +110,20 @@ fn both() {
     let load = load(&program);
     for _ in 0..ordeal.rounds {
         load.wait_for_work();
-        ordeal.pause(LONGEST);
+        let engines = program.engines();
+        let signal = |signal| engines.iter().for_each(|engine| process::signal(*engine, signal));
+        if ordeal.random.below(2) == 0 {
+            // Then it has something to store when the kill comes.
+            signal(Signal::STOP);
+            ordeal.pause(HELD);
+            signal(Signal::CONT);
+            ordeal.pause(60);
+        } else {
+            ordeal.pause(LONGEST);
+        }
         // Left alone, the engine ends by itself when it notices that its program is gone.
         if ordeal.random.below(2) == 0 {
-            for engine in program.engines() {
-                process::signal(engine, Signal::KILL);
-            }
+            signal(Signal::KILL);
         }
         let home = program.kill9();
         load.aim(None);

@@ -80,9 +80,9 @@ fn each_sync() {
             witness.client = program.client();
         }
     }
+    assert_eq!(disk.reused(), 0, "a descriptor was trusted after its sync had failed");
     let refused = witness.ledger.values().any(|fate| *fate == Fate::Refused(503));
     assert!(refused, "no fault was met");
-    assert_eq!(disk.reused(), 0, "a descriptor was trusted after its sync had failed");
     disk.heal();
     let program = Program::start_in(program.kill9(), Options::behind_proxy());
     ordeal.check(&witness.ledger, &door(&program));
@@ -128,9 +128,9 @@ fn under_load() {
     }
     load.wait_for_work();
     let ledger = load.stop();
+    assert_eq!(disk.reused(), 0, "a descriptor was trusted after its sync had failed");
     let refused = ledger.values().any(|fate| *fate == Fate::Refused(503));
     assert!(refused, "no fault was met");
-    assert_eq!(disk.reused(), 0, "a descriptor was trusted after its sync had failed");
     let program = Program::start_in(program.kill9(), Options::behind_proxy());
     ordeal.check(&ledger, &door(&program));
 }
