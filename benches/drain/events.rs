@@ -113,7 +113,7 @@ impl Events {
             score: 0,
             engaged_ms: 0,
             scroll: SCROLL_NONE,
-            props: if agent % 10 == 0 {
+            props: if agent.is_multiple_of(10) {
                 vec![("plan".to_owned(), pick(&WORDS, place))]
             } else {
                 Vec::new()

@@ -69,7 +69,11 @@ fn sample(number: u32) -> Event {
         score: 0,
         engaged_ms: number,
         scroll: SCROLL_NONE,
-        props: if number % 2 == 0 { vec![(text("name"), "x".repeat(200))] } else { Vec::new() },
+        props: if number.is_multiple_of(2) {
+            vec![(text("name"), "x".repeat(200))]
+        } else {
+            Vec::new()
+        },
         revenue: -i64::from(number),
         currency: "EUR".to_owned(),
     }
