@@ -32,13 +32,19 @@ pub(crate) struct Events {
     state: u64,
     now: u32,
     day: Day,
+    days: u64,
 }
 
 impl Events {
     /// Events of the day that `now` is in, in UTC.
     pub(crate) fn new(seed: u64, now: u32) -> Self {
         let day = Day(u16::try_from(now / 86_400).expect("a day of our time"));
-        Self { state: seed | 1, now, day }
+        Self { state: seed | 1, now, day, days: 1 }
+    }
+
+    /// Events of so many days at the same moment, as sites all over the world send them.
+    pub(crate) fn of_days(self, days: u64) -> Self {
+        Self { days, ..self }
     }
 
     /// Records of so many events, as they come: visitors mixed.
@@ -76,7 +82,7 @@ impl Events {
         let country = pick(&COUNTRIES, place);
         Event {
             site: SiteId(u32::try_from(site).expect("small")),
-            day: self.day,
+            day: Day(self.day.0 - u16::try_from(site % self.days).expect("small")),
             hour: u8::try_from(self.now % 86_400 / 3_600).expect("an hour"),
             ts: self.now,
             visitor: self.next(),
@@ -107,7 +113,7 @@ impl Events {
             score: 0,
             engaged_ms: 0,
             scroll: SCROLL_NONE,
-            props: if agent % 10 == 0 {
+            props: if agent.is_multiple_of(10) {
                 vec![("plan".to_owned(), pick(&WORDS, place))]
             } else {
                 Vec::new()

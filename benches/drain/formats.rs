@@ -15,8 +15,10 @@ use crate::events::Events;
 use crate::program::Home;
 use crate::{median, proc_stat};
 
-/// Rows of a batch, and batches of a round. A segment is full at 8 MiB: about 28,000 such rows.
-const SIZES: [(usize, usize); 3] = [(1_000, 60), (10_000, 20), (25_000, 10)];
+/// Rows of a batch, batches of a round, and days that the rows are of: one insert each. A segment is
+/// full at 8 MiB: about 38,000 such rows.
+const SIZES: [(usize, usize, u64); 4] =
+    [(1_000, 60, 1), (10_000, 20, 1), (10_000, 20, 3), (35_000, 8, 1)];
 /// Rounds of each format.
 const ROUNDS: u64 = 3;
 /// After this long the spool seals what it got: one batch.
@@ -45,10 +47,10 @@ async fn measure() {
     println!(
         "\none row from a sealed segment to the database, medians of {ROUNDS} alternated rounds:"
     );
-    println!("| rows a batch | format | collector us | engine us | both us | wall us |");
+    println!("| rows a batch (days) | format | collector us | engine us | both us | wall us |");
     println!("|---|---|---|---|---|---|");
     let mut round = 0;
-    for (rows, batches) in SIZES {
+    for (rows, batches, days) in SIZES {
         let mut native = Vec::new();
         let mut binary = Vec::new();
         for _ in 0..ROUNDS {
@@ -61,14 +63,14 @@ async fn measure() {
                     seal_after: SEAL_AFTER,
                     ..home.spool()
                 };
-                let spool = filled(config, round, rows, batches).await;
+                let spool = filled(config, (round, days), rows, batches).await;
                 costs.push(engine.time(spool, is_native, rows * batches).await);
             }
         }
         for (name, costs) in [("Native", native), ("RowBinary", binary)] {
             let of = |field: fn(&Cost) -> f64| median(costs.iter().map(field).collect());
             println!(
-                "| {rows} | {name} | {:.2} | {:.2} | {:.2} | {:.2} |",
+                "| {rows} ({days}) | {name} | {:.2} | {:.2} | {:.2} | {:.2} |",
                 of(|cost| cost.collector),
                 of(|cost| cost.engine),
                 of(|cost| cost.collector + cost.engine),
@@ -80,9 +82,9 @@ async fn measure() {
 }
 
 /// A closed spool with so many batches.
-async fn filled(config: Config, seed: u64, rows: usize, batches: usize) -> Spool {
+async fn filled(config: Config, (seed, days): (u64, u64), rows: usize, batches: usize) -> Spool {
     let spool = Spool::open(config).expect("the spool");
-    let mut events = Events::new(seed, headcount::model::now());
+    let mut events = Events::new(seed, headcount::model::now()).of_days(days);
     for _ in 0..batches {
         let mut records = events.records(rows);
         let half = records.split_off(rows / 2);

@@ -249,3 +249,87 @@ fn length(row: &[u8]) -> Option<(usize, usize)> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Day, Outcome, SiteId};
+    use crate::store::row;
+
+    /// The content of frames.
+    fn content(frames: &[Bytes]) -> Vec<u8> {
+        let mut all = Vec::new();
+        for frame in frames {
+            let bytes = u32::from_le_bytes(*frame[21..].first_chunk().unwrap());
+            let bytes = usize::try_from(bytes).unwrap();
+            all.extend(lz4_flex::block::decompress(&frame[25..], bytes).unwrap());
+        }
+        all
+    }
+
+    #[test]
+    fn a_block_is_laid_out_column_by_column() {
+        let mut block = Block::new(Kind::Outcome, 9, 8);
+        for (reason, position) in [("a", 4), ("b", 5), ("a", 6)] {
+            let record = row::outcome_record(SiteId(1), Day(2), Outcome::Bot, reason, 3);
+            block.push(row::values(&record.body), position).unwrap();
+        }
+        assert_eq!(block.rows(), 3);
+        let mut expected = vec![8, 3];
+        let mut column = |name: &str, kind: &str, values: &[&[u8]]| {
+            for text in [name, kind] {
+                expected.push(u8::try_from(text.len()).unwrap());
+                expected.extend_from_slice(text.as_bytes());
+            }
+            expected.extend(values.concat());
+        };
+        let one = 1_u64.to_le_bytes();
+        let (two, three) = (2_u64.to_le_bytes(), 3_u64.to_le_bytes());
+        let own_list = 0x600_u64.to_le_bytes();
+        column("site", "UInt32", &[&[1, 0, 0, 0].repeat(3)]);
+        column("day", "Date", &[&[2, 0].repeat(3)]);
+        let words = "LowCardinality(String)";
+        column("outcome", words, &[&one, &own_list, &one, b"\x03bot", &three, &[0, 0, 0]]);
+        column("reason", words, &[&one, &own_list, &two, b"\x01a\x01b", &three, &[0, 1, 0]]);
+        column("events", "UInt64", &[&three.repeat(3)]);
+        column("spool", "UInt32", &[&[9, 0, 0, 0].repeat(3)]);
+        column("batch", "UInt64", &[&8_u64.to_le_bytes().repeat(3)]);
+        column("position", "UInt32", &[&[4, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0]]);
+        assert_eq!(content(&block.pack()), expected);
+    }
+
+    #[test]
+    fn many_words_get_wider_numbers() {
+        for (count, number_type, width) in [(256_u32, 0, 1), (257, 1, 2), (65_537, 2, 4)] {
+            let mut words = Words::default();
+            for number in (0..count).chain([0, count - 1]) {
+                let mut value = vec![4];
+                value.extend_from_slice(&number.to_le_bytes());
+                words.push(&value);
+            }
+            let mut frames = Frames::new();
+            words.write(&mut frames);
+            let bytes = content(&frames.finish());
+            assert_eq!(bytes[..8], (OWN_LIST | number_type).to_le_bytes());
+            assert_eq!(bytes[8..16], u64::from(count).to_le_bytes());
+            let numbers = &bytes[24 + 5 * usize::try_from(count).unwrap()..];
+            assert_eq!(numbers.len(), width * usize::try_from(count + 2).unwrap());
+            let last = (count - 1).to_le_bytes();
+            assert_eq!(numbers[numbers.len() - width..], last[..width]);
+            assert!(numbers[numbers.len() - 2 * width..][..width].iter().all(|byte| *byte == 0));
+        }
+    }
+
+    #[test]
+    fn values_of_another_shape_are_refused() {
+        let record = row::outcome_record(SiteId(1), Day(2), Outcome::Bot, "other", 3);
+        let values = row::values(&record.body);
+        let push = |values: &[u8]| Block::new(Kind::Outcome, 9, 8).push(values, 0);
+        push(values).unwrap();
+        for cut in 0..values.len() {
+            push(&values[..cut]).unwrap_err();
+        }
+        push(&[values, &[0]].concat()).unwrap_err();
+        push(&[0xff; 64]).unwrap_err();
+    }
+}

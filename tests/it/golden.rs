@@ -31,8 +31,12 @@ fn folder(kinds: &str) -> PathBuf {
 }
 
 fn event(number: u32) -> Record {
+    row::event_record(&sample(number))
+}
+
+fn sample(number: u32) -> Event {
     let text = |name: &str| format!("{name}-{}", number % 7);
-    row::event_record(&Event {
+    Event {
         site: SiteId(1 + number % 3),
         day: Day(FIRST + u16::try_from(number % 2).expect("small")),
         hour: 12,
@@ -65,10 +69,14 @@ fn event(number: u32) -> Record {
         score: 0,
         engaged_ms: number,
         scroll: SCROLL_NONE,
-        props: if number % 2 == 0 { vec![(text("name"), "x".repeat(200))] } else { Vec::new() },
+        props: if number.is_multiple_of(2) {
+            vec![(text("name"), "x".repeat(200))]
+        } else {
+            Vec::new()
+        },
         revenue: -i64::from(number),
         currency: "EUR".to_owned(),
-    })
+    }
 }
 
 /// What the present version writes beside events.
@@ -205,6 +213,35 @@ fn spools_of_earlier_versions_are_delivered_whole() {
         assert_eq!(counts.join(" "), others, "{version}");
         assert!(scan::files(&program.home().data().join("bad")).is_empty(), "{version}");
     }
+}
+
+#[test]
+fn a_segment_with_more_words_than_a_byte_counts_arrives_as_it_was() {
+    let home = Home::new();
+    let dir = home.data().join("spool");
+    fs::create_dir_all(&dir).expect("our own home");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let spool = Spool::open(config(&dir)).expect("a spool");
+    let wide = |number| {
+        let mut event = sample(number);
+        event.day = Day(FIRST);
+        event.city = format!("city {number}");
+        event.props = vec![(format!("name {}", number % 300), format!("value {number}"))];
+        row::event_record(&event)
+    };
+    runtime.block_on(spool.append((0..1_000).map(wide).collect())).expect("appended");
+    spool.close();
+    drop(spool);
+    let options = Options { clock: Some(NOON), ..Options::behind_proxy() };
+    let program = Program::start_in(home, options);
+    program.wait_rows(1_000);
+    let door = Door::embedded(&program.home().data(), "schema");
+    let wrong = door.value(
+        "SELECT countIf(city != concat('city ', toString(engaged_ms)) OR props != \
+         map(concat('name ', toString(engaged_ms % 300)), concat('value ', toString(engaged_ms))) \
+         OR path != concat('/', toString(engaged_ms), '/é')), uniqExact(city) FROM open_events FORMAT TSV",
+    );
+    assert_eq!(wrong, "0\t1000");
 }
 
 #[test]

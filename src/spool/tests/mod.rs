@@ -6,6 +6,7 @@ mod lives;
 mod model;
 mod queue;
 mod sim;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::path::Path;

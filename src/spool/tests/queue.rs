@@ -41,6 +41,31 @@ async fn a_sealed_file_is_sorted_by_key_and_equal_keys_keep_their_order() {
 }
 
 #[tokio::test]
+async fn while_segments_wait_the_next_one_grows_instead() {
+    let dir = quick_dir();
+    let mut config = config(dir.path());
+    config.seal_after = Duration::from_millis(10);
+    let spool = Spool::open(config).unwrap();
+    let sealed = || files(dir.path()).iter().filter(|name| name.ends_with(".seg")).count();
+    for one in 0..4 {
+        spool.append(vec![record(one)]).await.unwrap();
+        until(|| sealed() == usize::try_from(one).unwrap() + 1).await;
+    }
+    for one in 4..9 {
+        spool.append(vec![record(one)]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    assert_eq!(sealed(), 4, "a fifth was sealed, though nobody takes the four");
+    // One is taken: there is room for the one that grew.
+    let first = spool.next().await.unwrap();
+    assert_eq!(numbers(&first), [0]);
+    until(|| sealed() == 5).await;
+    let rest = drain(&spool).await;
+    assert_eq!(rest.len(), 4);
+    assert_eq!(rest.values().next_back().unwrap().len(), 5);
+}
+
+#[tokio::test]
 async fn a_segment_is_sealed_by_age_and_handed_out_once_until_given_back() {
     let dir = quick_dir();
     let mut config = config(dir.path());
