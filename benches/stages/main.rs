@@ -14,7 +14,7 @@
 
 mod input;
 
-use mimalloc::MiMalloc;
+use std::alloc::System;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ use crate::input::{Input, NOW};
 
 /// The program's own: memory that is given back is wiped.
 #[global_allocator]
-static MEMORY: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Rounds over all input.
 const ROUNDS: usize = 31;

@@ -81,7 +81,7 @@ pub const MAX_SEGMENT_ROWS: usize = 50_000;
 /// stays below 16 MB, one insert block.
 pub const MAX_SEGMENT_BYTES: usize = 15 * 1024 * 1024;
 /// A segment of this many bytes is sealed without waiting for its age.
-pub const SEAL_BYTES: usize = 8 * 1024 * 1024;
+pub const SEAL_BYTES: usize = 3 * 1024 * 1024;
 /// Most record bytes, framing included, of one append: fits any segment that is not sealed yet.
 pub const MAX_APPEND_BYTES: usize = 4 * 1024 * 1024;
 /// Appends that may wait for the writer; more are refused at once.

@@ -33,9 +33,9 @@ const MAX_UNSEALED: usize = 1;
 /// sync costs as much processor time as some ten events.
 const LINGER_FROM: usize = 4;
 /// How long the writer waits at a time for more appends to join; when none came, it waits no more.
-const LINGER_STEP: Duration = Duration::from_micros(200);
+const LINGER_STEP: Duration = Duration::from_micros(100);
 /// How often at most.
-const LINGER_STEPS: usize = 8;
+const LINGER_STEPS: usize = 2;
 
 /// An append on its way to the writer.
 pub(super) struct Append {
