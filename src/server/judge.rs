@@ -58,12 +58,15 @@ impl Verdict {
     }
 }
 
+/// A site that took an event, on its day, and what of the event it does not keep.
+type Taken = (SiteId, Day, Vec<(KeptBack, String)>);
+
 /// A request that was judged, and what of it is to be stored.
 pub(super) struct Judged {
     verdict: Verdict,
     records: Vec<Record>,
     /// The sites that took it, with what they do not keep.
-    taken: Vec<(SiteId, Day, Vec<(KeptBack, String)>)>,
+    taken: Vec<Taken>,
 }
 
 impl From<Verdict> for Judged {
