@@ -7,8 +7,10 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use maxminddb::{MaxMindDbError, PathElement, Reader, WithinOptions};
+use quick_cache::sync::Cache;
 
 use crate::ingest::address::ClientAddr;
 use crate::ingest::text::clean;
@@ -21,6 +23,10 @@ const NESTED_TYPES: [&str; 4] = ["GeoIP2", "GeoLite2", "DBIP-", "DB-IP"];
 
 /// More ends than a tree of so many nodes can have: two each, and some to spare.
 const ENDS_PER_NODE_MAX: usize = 3;
+
+/// Places that are kept decoded, by where their record lies in the database: nothing of whom they
+/// were looked up for.
+const PLACES_MAX: usize = 8_192;
 
 /// A place as the database names it; empty where it is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,7 +53,9 @@ impl Geo {
         v4: Option<Reader<S>>,
         v6: Option<Reader<S>>,
     ) -> Self {
-        let boxed = |reader: Reader<S>| -> Box<dyn Places> { Box::new(reader) };
+        let boxed = |reader: Reader<S>| -> Box<dyn Places> {
+            Box::new(Database { reader, known: Cache::new(PLACES_MAX) })
+        };
         Self { v4: v4.map(boxed), v6: v6.map(boxed) }
     }
 
@@ -59,13 +67,13 @@ impl Geo {
 
     /// Looks a client up; everything is empty when it is not known.
     #[must_use]
-    pub fn locate(&self, addr: &ClientAddr) -> Location {
+    pub fn locate(&self, addr: &ClientAddr) -> Arc<Location> {
         let ip = addr.ip();
         let [first, second] = match ip {
             IpAddr::V4(_) => [&self.v4, &self.v6],
             IpAddr::V6(_) => [&self.v6, &self.v4],
         };
-        first.as_ref().or(second.as_ref()).map_or_else(Location::default, |places| places.at(ip))
+        first.as_ref().or(second.as_ref()).map_or_else(Arc::default, |places| places.at(ip))
     }
 }
 
@@ -102,13 +110,26 @@ pub fn check<S: AsRef<[u8]>>(reader: &Reader<S>) -> Result<(), DamagedError> {
 }
 
 trait Places: Send + Sync {
-    fn at(&self, ip: IpAddr) -> Location;
+    fn at(&self, ip: IpAddr) -> Arc<Location>;
 }
 
-impl<S: AsRef<[u8]> + Send + Sync> Places for Reader<S> {
-    fn at(&self, ip: IpAddr) -> Location {
+/// A database and the places of it that were read.
+struct Database<S: AsRef<[u8]>> {
+    reader: Reader<S>,
+    known: Cache<usize, Arc<Location>>,
+}
+
+impl<S: AsRef<[u8]> + Send + Sync> Places for Database<S> {
+    fn at(&self, ip: IpAddr) -> Arc<Location> {
         // An error here is an address of the other family or a broken file: the place is unknown.
-        self.lookup(ip).and_then(|record| place(self, &record)).unwrap_or_default()
+        let Ok(record) = self.reader.lookup(ip) else { return Arc::default() };
+        let Some(offset) = record.offset() else { return Arc::default() };
+        if let Some(place) = self.known.get(&offset) {
+            return place;
+        }
+        let place = Arc::new(place(&self.reader, &record).unwrap_or_default());
+        self.known.insert(offset, Arc::clone(&place));
+        place
     }
 }
 
@@ -170,7 +191,10 @@ pub(crate) mod tests {
         LazyLock::new(|| Lookups { geo: Arc::clone(&REAL), ..Lookups::default() });
 
     fn at(geo: &Geo, address: &str) -> (String, String, String) {
-        let place = geo.locate(&ClientAddr::for_test(address));
+        let first = geo.locate(&ClientAddr::for_test(address));
+        // Asked again it comes from memory.
+        assert_eq!(geo.locate(&ClientAddr::for_test(address)), first);
+        let place = Location::clone(&first);
         (place.country, place.region, place.city)
     }
 

@@ -108,7 +108,7 @@ pub struct Lookups {
 /// token is made of, and lives as long as the request.
 pub struct Prepared {
     identity: Identity,
-    location: Location,
+    location: Arc<Location>,
     agent: Arc<Agent>,
     score: u8,
     referrer: String,
@@ -213,7 +213,7 @@ pub fn prepare(
     }
     // A mail service that fetches for its readers says where its own machines are.
     let (location, (agent, score)) = if is_mail_reader {
-        (Location::default(), (Arc::default(), 0))
+        (Arc::default(), (Arc::default(), 0))
     } else {
         let (agent, score) = agent(headers, seen.agent);
         let score = if facts.by_key { 0 } else { score };
