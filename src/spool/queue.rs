@@ -71,6 +71,8 @@ pub(super) struct Segment {
     pub(super) spool: u32,
     pub(super) source: Source,
     pub(super) damage_counted: bool,
+    /// It was handed out and given back: nobody knows how far its delivery came.
+    pub(super) returned: bool,
 }
 
 /// Where a batch stands.
@@ -207,6 +209,7 @@ impl Shared {
         }
         if let Some(segment) = self.state().segments.get_mut(&batch) {
             segment.phase = Phase::Waiting;
+            segment.returned = true;
         }
         self.changed.notify_waiters();
     }
@@ -336,7 +339,7 @@ pub(super) async fn next(shared: &Arc<Shared>) -> Option<Sealed> {
                 return Some(Sealed {
                     batch: *batch,
                     spool: segment.spool,
-                    found_at_start: matches!(segment.since, Since::Found(_)),
+                    is_in_doubt: segment.returned || matches!(segment.since, Since::Found(_)),
                     bytes: segment.bytes,
                     source: segment.source,
                     shared: Arc::clone(shared),

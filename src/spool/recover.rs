@@ -163,7 +163,8 @@ fn put(shared: &Shared, batch: u64, spool: u32, path: &Path) -> Result<(), OpenE
     let bytes = metadata.len();
     let source = Source::Sealed;
     let phase = Phase::Waiting;
-    shared.put(batch, Segment { phase, bytes, since, spool, source, damage_counted: false });
+    let (damage_counted, returned) = (false, false);
+    shared.put(batch, Segment { phase, bytes, since, spool, source, damage_counted, returned });
     Ok(())
 }
 

@@ -39,8 +39,9 @@ pub struct Sealed {
     /// The spool that wrote the batch: [`Spool::id`](crate::spool::Spool::id), unless `spool.id`
     /// was lost since.
     pub spool: u32,
-    /// Whether an earlier life of the process left it, so that it may be delivered already.
-    pub found_at_start: bool,
+    /// Whether it may be delivered already: an earlier life of the process left it, or it was given
+    /// back.
+    pub is_in_doubt: bool,
     /// Bytes of its file.
     pub bytes: u64,
     pub(super) source: Source,

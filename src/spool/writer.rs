@@ -317,6 +317,7 @@ impl Writer {
                 spool: self.shared.spool,
                 source: Source::Sealed,
                 damage_counted: false,
+                returned: false,
             },
         );
         Ok(Active {

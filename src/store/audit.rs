@@ -6,7 +6,8 @@
 //! changed meanwhile (events that named their time) is compared again.
 //!
 //! It finds rows that were acknowledged by ClickHouse and are not there any more, rows of segments
-//! that were set aside, and rows stored twice. It does not find what was lost before a segment was
+//! that were set aside because ClickHouse refused them, and rows stored twice. It does not find rows
+//! of segments that could not be read (they are counted as damaged), what was lost before one was
 //! sealed, nor faults of a closing. Sites that were removed are left out; rows of an open day that
 //! were deleted by command count as missing.
 

@@ -119,7 +119,7 @@ impl Delivery {
             frames: block.pack(),
         });
         let (groups, accepted) = (groups.collect(), gathered.accepted);
-        Ok(Self { groups, accepted, in_doubt: segment.found_at_start })
+        Ok(Self { groups, accepted, in_doubt: segment.is_in_doubt })
     }
 
     /// Bytes it holds.

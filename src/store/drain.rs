@@ -147,17 +147,20 @@ impl Worker {
     }
 
     /// Reads and encodes a segment as soon as there is room for it, and keeps the room it needs;
-    /// `None` when asked to stop. A disk that refuses is asked again twice.
+    /// `None` when asked to stop. A disk that refuses is asked again for as long as it does.
     async fn read(
         &mut self,
         segment: Sealed,
     ) -> Result<Option<(Delivery, OwnedSemaphorePermit)>, String> {
         let whole = kib(segment.bytes);
-        let room = Arc::clone(&self.room).acquire_many_owned(whole).await;
+        let room = tokio::select! {
+            room = Arc::clone(&self.room).acquire_many_owned(whole) => room,
+            () = stopping(&mut self.shutdown) => return Ok(None),
+        };
         let mut room = room.map_err(|_| "there is no room".to_owned())?;
         let segment = Arc::new(segment);
         let mut pause = FIRST_PAUSE;
-        for tries_left in (0..REFUSALS).rev() {
+        loop {
             let reading = Arc::clone(&segment);
             let read = tokio::task::spawn_blocking(move || Delivery::read(&reading)).await;
             match read {
@@ -166,7 +169,7 @@ impl Worker {
                     drop(room.split(spare as usize));
                     return Ok(Some((delivery, room)));
                 }
-                Ok(Err(Unusable::Unreadable(ReadError::Io(_)))) if tries_left > 0 => {
+                Ok(Err(Unusable::Unreadable(ReadError::Io(_)))) => {
                     if *self.shutdown.borrow() || !self.wait(&mut pause).await {
                         return Ok(None);
                     }
@@ -175,7 +178,6 @@ impl Worker {
                 Err(_) => return Err("reading it failed".to_owned()),
             }
         }
-        Err("it cannot be read".to_owned())
     }
 
     /// Pauses, then waits until ClickHouse answers; `false` when asked to stop meanwhile.

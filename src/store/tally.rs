@@ -37,7 +37,8 @@ pub struct Tally {
 
 #[derive(Default)]
 struct State {
-    /// `None` when nothing can be written: the numbers are those of this run alone.
+    /// `None` when the last write failed: what it left is not to be written behind. The next one
+    /// writes the file anew, with all that is known.
     file: Option<File>,
     bytes: u64,
     since: u32,
@@ -75,7 +76,9 @@ impl Tally {
             Err(error) => return Err(error.into()),
         }
         state.noted.retain(|(_, batch)| is_there(*batch));
-        state.rewrite(path)?;
+        if let Err(error) = state.rewrite(path) {
+            tracing::warn!(%error, "The tally cannot be written now.");
+        }
         Ok(Self { path: path.to_path_buf(), state: Mutex::new(state) })
     }
 
@@ -102,9 +105,11 @@ impl Tally {
         if state.bytes >= LONG_BYTES {
             return state.rewrite(&self.path);
         }
+        // After a failed write or sync nothing goes through the same descriptor.
+        let Some(mut file) = state.file.take() else { return state.rewrite(&self.path) };
         let line = line(spool, Some(batch), counts);
-        let file = state.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
         file.write_all(line.as_bytes()).and_then(|()| file.sync_data())?;
+        state.file = Some(file);
         state.bytes += line.len() as u64;
         Ok(())
     }
@@ -114,10 +119,18 @@ impl Tally {
         self.state().noted.remove(&(spool, batch));
     }
 
-    /// Drops days before `day`; takes effect on the disk when the file is next written anew.
+    /// Drops days before `day`, on the disk, too, with the lines of single batches.
     pub fn forget_before(&self, day: Day) {
-        for counts in self.state().sums.values_mut() {
+        let mut state = self.state();
+        let days = |state: &State| state.sums.values().map(BTreeMap::len).sum::<usize>();
+        let before = days(&state);
+        for counts in state.sums.values_mut() {
             counts.retain(|(counted, _), _| *counted >= day);
+        }
+        if days(&state) < before
+            && let Err(error) = state.rewrite(&self.path)
+        {
+            tracing::warn!(%error, "The tally cannot be written now.");
         }
     }
 
@@ -167,6 +180,7 @@ impl State {
 
     /// Puts sums, and the batches that may be found again, in place of the file.
     fn rewrite(&mut self, path: &Path) -> io::Result<()> {
+        self.file = None;
         let mut text = format!("{MAGIC}{}\n", self.since);
         for (spool, counts) in &self.sums {
             text.push_str(&line(*spool, None, counts));
@@ -255,6 +269,23 @@ mod tests {
         assert_eq!(tally.days(), BTreeSet::from([(3, DAY)]));
         tally.forget_before(Day(20_001));
         assert!(tally.days().is_empty());
+    }
+
+    #[test]
+    fn after_a_failed_write_the_file_is_written_anew_with_all_that_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tally");
+        let tally = Tally::open(&path, 7, |_| true).unwrap();
+        tally.note(3, 1, &counts(5)).unwrap();
+        // A descriptor that takes no writes.
+        tally.state().file = Some(File::open(&path).unwrap());
+        tally.note(3, 2, &counts(5)).unwrap_err();
+        tally.note(3, 3, &counts(5)).unwrap();
+        let again = Tally::open(&path, 9, |_| true).unwrap();
+        assert_eq!(again.of(3, DAY)[&1], 15);
+        // What is forgotten is gone from the disk, too.
+        again.forget_before(Day(20_001));
+        assert_eq!(std::fs::read_to_string(&path).unwrap().matches(":1:").count(), 0);
     }
 
     #[test]

@@ -301,7 +301,7 @@ async fn every_damage_to_a_found_file_still_lets_the_spool_start() {
             std::fs::write(&path, damaged).unwrap();
             let spool = open(dir.path(), SMALL);
             let sealed = spool.next().await.unwrap();
-            assert!(sealed.found_at_start);
+            assert!(sealed.is_in_doubt);
             let wanted: Vec<_> = (0..3).map(record).collect();
             let got = sealed.records().unwrap();
             assert!(got.iter().all(|one| wanted.contains(one)));

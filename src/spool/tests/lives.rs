@@ -66,7 +66,7 @@ async fn with_a_log_and_a_sealed_file_of_one_batch_the_log_goes() {
     std::fs::write(segment::temp_path(&inside, batch + 1), b"half").unwrap();
     let spool = open(left.path(), LIMITS);
     let sealed = spool.next().await.unwrap();
-    assert_eq!((sealed.batch, sealed.spool, sealed.found_at_start), (batch, 9, true));
+    assert_eq!((sealed.batch, sealed.spool, sealed.is_in_doubt), (batch, 9, true));
     assert_eq!(numbers(&sealed), in_sealed_order(&[0, 1, 2, 3]));
     let name = format!("seg-{batch}.seg");
     assert_eq!(files(left.path()), ["lock", &name, "spool.id"]);
@@ -86,7 +86,7 @@ async fn batch_numbers_grow_over_lives_and_are_never_used_twice() {
         let left = copy_of(place.path());
         spool.close();
         while let Some(sealed) = spool.next().await {
-            if sealed.found_at_start {
+            if sealed.is_in_doubt {
                 assert!(seen.contains(&sealed.batch), "found, but never seen");
             } else {
                 assert!(seen.last().is_none_or(|last| *last < sealed.batch));

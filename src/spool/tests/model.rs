@@ -117,7 +117,7 @@ impl Model {
             !self.delivered.contains(&batch),
             "handed out after delivery, or number used twice"
         );
-        assert!(!self.old.contains(&batch) || sealed.found_at_start);
+        assert!(!self.old.contains(&batch) || sealed.is_in_doubt);
         assert!(got.len() <= self.limits.rows);
         assert!(got.iter().all(|one| self.acked.contains(one)), "never appended");
         let mut arrival = got.clone();

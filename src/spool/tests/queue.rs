@@ -25,7 +25,7 @@ async fn a_sealed_file_is_sorted_by_key_and_equal_keys_keep_their_order() {
     }
     spool.close();
     let sealed = spool.next().await.unwrap();
-    assert!(!sealed.found_at_start);
+    assert!(!sealed.is_in_doubt);
     assert_eq!(sealed.spool, spool.id());
     assert_eq!(numbers(&sealed), in_sealed_order(&sent));
     let bytes =
@@ -76,8 +76,10 @@ async fn a_segment_is_sealed_by_age_and_handed_out_once_until_given_back() {
     let sealed = spool.next().await.unwrap();
     let soon = Duration::from_millis(50);
     assert!(tokio::time::timeout(soon, spool.next()).await.is_err());
+    assert!(!sealed.is_in_doubt);
     spool.give_back(sealed.batch);
     let again = spool.next().await.unwrap();
+    assert!(again.is_in_doubt, "whoever gave it back may have stored it");
     assert_eq!((again.batch, numbers(&again)), (sealed.batch, vec![1]));
     spool.quarantine(again.batch, "refused by the table");
     assert_eq!(spool.bytes(), 0);

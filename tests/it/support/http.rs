@@ -111,7 +111,9 @@ impl Client {
         };
         // A server may answer and close before it has read everything: the answer counts.
         let sent = stream.get_mut().write_all(bytes);
-        let answer = read_answer(&mut stream).map_err(|error| sent.err().unwrap_or(error))?;
+        let has_body = !bytes.starts_with(b"HEAD ");
+        let answer =
+            read_answer(&mut stream, has_body).map_err(|error| sent.err().unwrap_or(error))?;
         if !answer.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
             self.stream = Some(stream);
         }
@@ -148,7 +150,8 @@ fn still_open(stream: &BufReader<TcpStream>) -> bool {
     socket.set_nonblocking(false).is_ok() && open
 }
 
-fn read_answer(stream: &mut BufReader<TcpStream>) -> std::io::Result<Answer> {
+/// `has_body`: answers of `HEAD` have none, whatever length they name.
+fn read_answer(stream: &mut BufReader<TcpStream>, has_body: bool) -> std::io::Result<Answer> {
     let mut status = 100;
     let mut headers = Vec::new();
     while status == 100 {
@@ -161,6 +164,9 @@ fn read_answer(stream: &mut BufReader<TcpStream>) -> std::io::Result<Answer> {
         headers = read_headers(stream)?;
     }
     let mut answer = Answer { status, headers, body: Vec::new() };
+    if !has_body {
+        return Ok(answer);
+    }
     let length = answer.header("content-length").and_then(|value| value.parse::<u64>().ok());
     let chunked = answer.header("transfer-encoding").is_some_and(|v| v.contains("chunked"));
     if chunked {
