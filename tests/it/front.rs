@@ -146,8 +146,9 @@ fn no_request_of_two_meanings_is_taken_and_nothing_hides_behind_another() {
 #[test]
 fn bodies_that_are_compressed_late_cut_off_or_refused_leave_no_connection_astray() {
     let program = start();
-    // A gzip that would be a gigabyte: nobody looks into it.
-    let bomb = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3].repeat(3_000);
+    // A gzip that would be a gigabyte: nobody looks into it. So short that it is there with its head:
+    // what is refused is not waited for.
+    let bomb = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3].repeat(200);
     let said = format!("Content-Encoding: gzip\r\nContent-Length: {}\r\n", bomb.len());
     let request = [head(&said).into_bytes(), b"\r\n".to_vec(), bomb].concat();
     let heard = ask(&program, &request);

@@ -33,7 +33,8 @@ struct control {
 
 static struct control *control;
 static volatile char lost[DESCRIPTORS], half[DESCRIPTORS];
-/* Bytes of a file that were synced, by its inode. */
+/* Bytes of a file that were written with write() and synced, by its inode. What pwrite() puts behind
+ * them is room made ahead, zeros, and no part of it. */
 static volatile off_t kept[DESCRIPTORS];
 
 __attribute__((constructor)) static void open_control(void)
@@ -100,10 +101,13 @@ static int sync_with(long call, int fd)
     static const char nothing[65536];
     struct stat stat;
     int ours = what(fd), known;
+    off_t written;
     long done;
     if (!ours)
         return (int)syscall(call, fd);
     known = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode);
+    /* Only write() moves it; a descriptor at the start wrote nothing and keeps nothing more. */
+    written = known ? lseek(fd, 0, SEEK_CUR) : 0;
     if (is_due(SYNC)) {
         for (off_t at = kept[stat.st_ino % DESCRIPTORS]; known && at < stat.st_size; at += sizeof nothing) {
             off_t rest = stat.st_size - at;
@@ -117,8 +121,8 @@ static int sync_with(long call, int fd)
     if (done == 0) {
         if (lost[fd])
             add(&control->reused, 1);
-        if (known)
-            kept[stat.st_ino % DESCRIPTORS] = stat.st_size;
+        if (written > 0)
+            kept[stat.st_ino % DESCRIPTORS] = written;
         if (ours == 2)
             add(&control->synced, 1);
     }
@@ -128,24 +132,28 @@ static int sync_with(long call, int fd)
 int fdatasync(int fd) { return sync_with(SYS_fdatasync, fd); }
 int fsync(int fd) { return sync_with(SYS_fsync, fd); }
 
-ssize_t write(int fd, const void *bytes, size_t len)
+/* Writes at `at`, or where the descriptor stands if that is negative. */
+static ssize_t put(int fd, const void *bytes, size_t len, off64_t at)
 {
     int64_t kind = control ? get(&control->kind) : 0;
     if (fd >= 0 && fd < DESCRIPTORS && (kind >= WRITE || lost[fd]) && what(fd)) {
         if (kind >= WRITE && is_due(WRITE)) {
+            if (kind != SHORT || len < 2 || half[fd])
+                return fail();
             /* A disk that becomes full takes a part first. */
-            if (kind == SHORT && len > 1 && !half[fd]) {
-                half[fd] = 1;
-                add(&control->left, 1);
-                return syscall(SYS_write, fd, bytes, len / 2);
-            }
-            return fail();
+            half[fd] = 1;
+            add(&control->left, 1);
+            len /= 2;
         }
         if (lost[fd])
             add(&control->reused, 1);
     }
-    return syscall(SYS_write, fd, bytes, len);
+    return at < 0 ? syscall(SYS_write, fd, bytes, len) : syscall(SYS_pwrite64, fd, bytes, len, at);
 }
+
+ssize_t write(int fd, const void *bytes, size_t len) { return put(fd, bytes, len, -1); }
+ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t at) { return put(fd, bytes, len, at); }
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at) { return put(fd, bytes, len, at); }
 
 int ftruncate64(int fd, off64_t len)
 {

@@ -31,11 +31,12 @@ pub(crate) fn naming(path: &str) -> Vec<u32> {
     all().filter(names).filter(|pid| is_running(*pid)).collect()
 }
 
-/// Memory that is a process's own, bytes: what it wrote and does not share.
+/// Memory that is a process's own, bytes: what it wrote and does not share. Pages that it only read
+/// (`Private_Clean`) are left out: the program's text counts there as soon as nobody else runs it.
 pub(crate) fn private_bytes(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("our own child");
     let kib = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
-    let private = text.lines().filter(|line| line.starts_with("Private_"));
+    let private = text.lines().filter(|line| line.starts_with("Private_Dirty:"));
     private.filter_map(kib).sum::<u64>() * 1024
 }
 

@@ -163,6 +163,17 @@ fn whole(bytes: &[u8]) -> usize {
     answers(bytes).filter(|(status, whole)| *whole && *status != 100).count()
 }
 
+/// Whether the connection has to end behind this answer (RFC 9112, section 9.3), or because what
+/// was sent is known not to have been read to its end.
+fn must_end(heard: &Heard) -> bool {
+    let text = heard.text().to_ascii_lowercase();
+    let head = text.split("\r\n\r\n").next().unwrap_or_default();
+    let says = |word: &str| head.lines().any(|line| line == format!("connection: {word}"));
+    says("close")
+        || (head.starts_with("http/1.0 ") && !says("keep-alive"))
+        || heard.statuses().iter().any(|status| matches!(status, 413 | 431 | 505))
+}
+
 /// A program with the site of [`BODY`], behind a proxy that it trusts.
 pub(crate) fn start() -> Program {
     Program::start(Options::behind_proxy().site("site.example", "UTC"))
@@ -176,6 +187,8 @@ pub(crate) fn ask(program: &Program, request: impl AsRef<[u8]>) -> Heard {
     if heard.closed {
         return heard;
     }
-    let closed = raw.hear(Duration::from_millis(300)).closed;
+    // An end that was announced may take its time; one that was not would come at once.
+    let limit = if must_end(&heard) { SOON } else { Duration::from_millis(300) };
+    let closed = raw.hear(limit).closed;
     Heard { closed, ..heard }
 }

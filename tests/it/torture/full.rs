@@ -73,7 +73,9 @@ fn suffer(mut ordeal: Ordeal, free: &str) {
         let took = wait_full(&load);
         assert!(took < NOTICED, "the last event was accepted {took:?} after the disk was full");
         assert_refused(&program);
-        assert_eq!(program.client().get("/ready", &[]).status, 503);
+        wait_until("it to say so", seconds(10), || {
+            program.client().get("/ready", &[]).status == 503
+        });
         let kill = ordeal.random.below(3) == 0;
         signal_engines(&program, Signal::CONT);
         if kill {

@@ -15,7 +15,7 @@ use crate::support::program::Program;
 use crate::support::{seconds, wait_until};
 
 /// A stop in order takes no longer.
-const STOP_LIMIT: Duration = seconds(5);
+const STOP_LIMIT: Duration = seconds(10);
 
 #[derive(Default)]
 struct Told {
