@@ -31,6 +31,8 @@ const WEST: u32 = 12 * 3600;
 const ON_THE_WAY: u32 = 60;
 /// Seconds of a day.
 const DAY_SECONDS: u32 = 86_400;
+/// How often is looked whether what was delivered has left the spool.
+const SETTLE_LOOK: Duration = Duration::from_millis(20);
 /// How long writing the row may take.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -94,6 +96,18 @@ impl Heartbeat {
     #[must_use]
     pub fn new(store: Store, spool: Spool) -> Self {
         Self { store, spool, written: Mutex::new(None) }
+    }
+
+    /// Waits until everything that came before the days that still run at `now` is delivered, at
+    /// most for `limit`: rows that are in the database already leave the spool a moment later.
+    pub async fn settle(&self, now: u32, limit: Duration) {
+        let settled = async {
+            while oldest_open_day(self.spool.backlog(), None, now) < westernmost_day(now) {
+                tokio::time::sleep(SETTLE_LOOK).await;
+            }
+        };
+        // Whatever is left then holds its day back, and is told.
+        tokio::time::timeout(limit, settled).await.unwrap_or_default();
     }
 
     /// Says what is still to be delivered at `now`.

@@ -23,6 +23,8 @@ const FIRST_AFTER: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_secs(60);
 /// How long ending the statement of a closing may take when the process stops.
 const CUT_TIME: Duration = Duration::from_secs(2);
+/// How long a run waits for rows of days that are over to leave the collector's own spool.
+const SETTLE_TIME: Duration = Duration::from_secs(5);
 /// Seconds of a day.
 const DAY_SECONDS: i64 = 86_400;
 
@@ -106,6 +108,7 @@ impl Closer {
             return Err(RunError::NotHeld);
         }
         // Our own spool must not hold back what it has just delivered.
+        self.heartbeat.settle(now(), SETTLE_TIME).await;
         if let Err(error) = self.heartbeat.beat(now()).await {
             tracing::debug!(%error, "The collector's row could not be written now.");
         }
