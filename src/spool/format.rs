@@ -99,12 +99,12 @@ impl Framer {
     }
 
     /// Writes one record, and the marks that fall into it, to `out`.
-    pub(super) fn record(&mut self, record: &Record, out: &mut Vec<u8>) {
-        let len = narrow(record.body.len()).to_le_bytes();
-        let sum = checksum(self.batch, len, &record.key, &record.body).to_le_bytes();
-        let mut left = RECORD_HEAD_BYTES + record.body.len();
+    pub(super) fn record(&mut self, key: &[u8; 12], body: &[u8], out: &mut Vec<u8>) {
+        let len = narrow(body.len()).to_le_bytes();
+        let sum = checksum(self.batch, len, key, body).to_le_bytes();
+        let mut left = RECORD_HEAD_BYTES + body.len();
         let mut begun = false;
-        for part in [len.as_slice(), sum.as_slice(), record.key.as_slice(), &record.body] {
+        for part in [len.as_slice(), sum.as_slice(), key.as_slice(), body] {
             let mut part = part;
             while !part.is_empty() {
                 if self.offset.is_multiple_of(BLOCK_BYTES) {

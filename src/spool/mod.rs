@@ -45,12 +45,14 @@
 //! a later mark proves that the place had been durable: then it is damage. Behind its end there may
 //! be zeros: room made ahead, so that syncing an append changes no size.
 
+mod append;
 mod budget;
 mod disk;
 mod format;
 mod ident;
 mod queue;
 mod recover;
+mod rows;
 mod seal;
 mod segment;
 mod walk;
@@ -67,11 +69,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use append::{Append, Charge};
 use disk::{Disk, RealDisk};
 pub use queue::Backlog;
 use queue::Shared;
 pub use segment::{ReadError, Sealed};
-use writer::{Append, Charge};
 
 /// Largest body of a record, bytes: more than the largest event from a browser.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -253,9 +255,10 @@ impl Spool {
         }
         let charge = Charge::take(&self.0.pending_bytes, bytes, MAX_PENDING_BYTES)
             .ok_or(AppendError::Unavailable)?;
-        let (answer, answered) = oneshot::channel();
-        self.send(Append { records, bytes, answer, charge })?;
-        answered.await.unwrap_or(Err(AppendError::Unavailable))
+        let (answered, answer) = oneshot::channel();
+        self.send(Append { records, bytes, answered, charge })?;
+        // The records come back with the answer: who took their memory gives it back.
+        answer.await.map_or(Err(AppendError::Unavailable), |(verdict, _records)| verdict)
     }
 
     fn send(&self, append: Append) -> Result<(), AppendError> {

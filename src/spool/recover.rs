@@ -147,7 +147,9 @@ fn take_over(shared: &Shared, batch: u64, found: &Found) -> Result<(), OpenError
         cut,
         "A log of an earlier run is sealed."
     );
-    let sealed = seal::write(shared, spool, batch, &mut parsed.records);
+    let mut rows = parsed.records.iter().collect();
+    drop(std::mem::take(&mut parsed.records));
+    let sealed = seal::write(shared, spool, batch, &mut rows);
     if sealed.is_err() {
         // What is handed out must not change after a power cut; the end behind it is never used.
         shared.disk.shorten(&log, parsed.end as u64).map_err(io_at("sync a log"))?;

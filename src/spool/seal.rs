@@ -8,17 +8,17 @@ use std::io;
 use std::sync::mpsc::Receiver;
 
 use crate::model::wipe_stack;
-use crate::spool::Record;
 use crate::spool::disk;
 use crate::spool::format::{BLOCK_BYTES, Framer, HEADER_BYTES, Header, Kind, MARK_BYTES};
 use crate::spool::queue::Shared;
+use crate::spool::rows::Rows;
 use crate::spool::segment::{self, Source};
 
 /// A log that takes no more records.
 pub(super) struct Full {
     pub(super) batch: u64,
     /// The acknowledged records, in order of arrival.
-    pub(super) rows: Vec<Record>,
+    pub(super) rows: Rows,
     /// Bytes of the log up to the last acknowledged record.
     pub(super) durable: u64,
 }
@@ -67,12 +67,7 @@ pub(super) fn retract(shared: &Shared, full: &mut Full) -> io::Result<()> {
 }
 
 /// Writes the sorted file of a batch and removes the log. Returns the bytes of the file.
-pub(super) fn write(
-    shared: &Shared,
-    spool: u32,
-    batch: u64,
-    rows: &mut [Record],
-) -> io::Result<u64> {
+pub(super) fn write(shared: &Shared, spool: u32, batch: u64, rows: &mut Rows) -> io::Result<u64> {
     let bytes = sorted(spool, batch, rows);
     // Sorting leaves keys on the stack, and keys hold tokens.
     wipe_stack();
@@ -87,21 +82,21 @@ pub(super) fn write(
 }
 
 #[inline(never)]
-fn sorted(spool: u32, batch: u64, rows: &mut [Record]) -> Vec<u8> {
-    segment::sort(rows);
+fn sorted(spool: u32, batch: u64, rows: &mut Rows) -> Vec<u8> {
+    rows.sort();
     encode(spool, batch, rows)
 }
 
 /// The bytes of a sealed file.
-pub(super) fn encode(spool: u32, batch: u64, rows: &[Record]) -> Vec<u8> {
-    let framed = segment::framed_bytes(rows);
+pub(super) fn encode(spool: u32, batch: u64, rows: &Rows) -> Vec<u8> {
+    let framed = rows.framed_bytes();
     let marks = (framed / (BLOCK_BYTES - MARK_BYTES) + 1) * MARK_BYTES;
     let mut bytes = Vec::with_capacity(HEADER_BYTES + framed + marks);
     let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     let header = Header { kind: Kind::Sealed, spool, batch, rows: count };
     let mut framer = Framer::begin(&header, &mut bytes);
-    for row in rows {
-        framer.record(row, &mut bytes);
+    for (key, body) in rows.iter() {
+        framer.record(key, body, &mut bytes);
     }
     bytes
 }

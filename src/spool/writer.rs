@@ -7,24 +7,25 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
+use crate::spool::append::Append;
 use crate::spool::budget::{Budget, LOOK_EVERY};
 use crate::spool::disk::Disk;
 use crate::spool::format::{Framer, Header, Kind};
 use crate::spool::ident::Ident;
 use crate::spool::queue::{Phase, Segment, Shared, Since};
+use crate::spool::rows::Rows;
 use crate::spool::seal::{self, Full};
 use crate::spool::segment::{self, Source};
-use crate::spool::{AppendError, Config, FsyncPolicy, Limits, MAX_PENDING_APPENDS, Record};
+use crate::spool::{AppendError, Config, FsyncPolicy, Limits, MAX_PENDING_APPENDS};
 
 /// Record bytes of one write, beyond which no further append joins the group.
 const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// Memory of a write that is kept for the next one, bytes.
+const KEPT_BYTES: usize = 64 * 1024;
 /// Vain tries in a row to cut back a log, after which they come only every [`LOOK_EVERY`].
 const RETRACTIONS_BEFORE_PAUSE: u32 = 2;
 /// Full segments that may wait for the sealing thread; then the writer waits for it.
@@ -36,37 +37,6 @@ const LINGER_FROM: usize = 4;
 const LINGER_STEP: Duration = Duration::from_micros(100);
 /// How often at most.
 const LINGER_STEPS: usize = 2;
-
-/// An append on its way to the writer.
-pub(super) struct Append {
-    pub(super) records: Vec<Record>,
-    /// Of the records, framed.
-    pub(super) bytes: usize,
-    pub(super) answer: oneshot::Sender<Result<(), AppendError>>,
-    #[expect(dead_code, reason = "held for its Drop, which gives the bytes back")]
-    pub(super) charge: Charge,
-}
-
-/// A share of the memory for waiting appends; given back when dropped.
-pub(super) struct Charge {
-    total: Arc<AtomicUsize>,
-    bytes: usize,
-}
-
-impl Charge {
-    /// Takes `bytes`, unless the total would go above `limit`.
-    pub(super) fn take(total: &Arc<AtomicUsize>, bytes: usize, limit: usize) -> Option<Self> {
-        let before = total.fetch_add(bytes, Ordering::Relaxed);
-        let charge = Self { total: Arc::clone(total), bytes };
-        (before.saturating_add(bytes) <= limit).then_some(charge)
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
 
 struct Writer {
     shared: Arc<Shared>,
@@ -84,6 +54,8 @@ struct Writer {
     sealer: SyncSender<Full>,
     /// Appends of the last group.
     last_group: usize,
+    /// Memory for the bytes of a write.
+    bytes: Vec<u8>,
 }
 
 /// The log that grows.
@@ -93,7 +65,7 @@ struct Active {
     framer: Framer,
     /// The header, until it is written together with the first records.
     unwritten: Vec<u8>,
-    rows: Vec<Record>,
+    rows: Rows,
     durable: u64,
     /// End of the room made for appends; see [`Limits`].
     reserved: u64,
@@ -121,6 +93,7 @@ pub(super) fn start(
         refused: None,
         sealer,
         last_group: 0,
+        bytes: Vec::new(),
     };
     let sealing = Arc::clone(shared);
     let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -221,7 +194,7 @@ impl Writer {
                     bytes += append.bytes;
                     group.push(append);
                 }
-                Err(refusal) => answer(append, Err(refusal)),
+                Err(refusal) => append.answer(Err(refusal)),
             }
             let alone = self.fsync == FsyncPolicy::Each;
             if alone || bytes >= MAX_GROUP_BYTES || seen >= MAX_PENDING_APPENDS {
@@ -270,11 +243,11 @@ impl Writer {
                 Err(refusal)
             }
         };
-        for mut append in group {
+        for append in group {
             if let (Ok(()), Some(active)) = (verdict, &mut self.active) {
-                active.rows.append(&mut append.records);
+                append.records.iter().for_each(|record| active.rows.push(record));
             }
-            answer(append, verdict);
+            append.answer(verdict);
         }
     }
 
@@ -284,9 +257,10 @@ impl Writer {
         }
         let Some(active) = &mut self.active else { return Ok(()) };
         let fresh = !active.unwritten.is_empty();
-        let mut bytes = std::mem::take(&mut active.unwritten);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.append(&mut active.unwritten);
         for record in group.iter().flat_map(|append| &append.records) {
-            active.framer.record(record, &mut bytes);
+            active.framer.record(&record.key, &record.body, &mut bytes);
         }
         let disk = &*self.shared.disk;
         active.reserve(disk, &self.limits, bytes.len())?;
@@ -298,6 +272,10 @@ impl Writer {
         active.framer.set_durable();
         active.durable = active.framer.offset() as u64;
         self.shared.set_bytes(active.batch, active.durable);
+        if bytes.capacity() <= KEPT_BYTES {
+            bytes.clear();
+            self.bytes = bytes;
+        }
         Ok(())
     }
 
@@ -325,7 +303,7 @@ impl Writer {
             file,
             framer,
             unwritten,
-            rows: Vec::new(),
+            rows: Rows::default(),
             durable: 0,
             reserved: 0,
             since,
@@ -381,12 +359,5 @@ impl Drop for Writer {
     /// Also after a panic: nobody is told that appends are welcome.
     fn drop(&mut self) {
         self.shared.refuse_from_now_on();
-    }
-}
-
-/// The one who waits may be gone; the record stays where it is.
-fn answer(append: Append, verdict: Result<(), AppendError>) {
-    if append.answer.send(verdict).is_err() {
-        tracing::debug!("An append was answered after its caller had gone.");
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{SMALL, open, quick_dir, record};
 use crate::spool::format::{self, BLOCK_BYTES, Framer, Header, Kind, MARK_BYTES};
-use crate::spool::{Record, seal, segment};
+use crate::spool::{Record, segment};
 
 const BATCH: u64 = 77;
 const SPOOL: u32 = 5;
@@ -16,7 +16,7 @@ fn log(records: &[Record]) -> Vec<u8> {
     let header = Header { kind: Kind::Log, spool: SPOOL, batch: BATCH, rows: 0 };
     let mut framer = Framer::begin(&header, &mut bytes);
     for record in records {
-        framer.record(record, &mut bytes);
+        framer.record(&record.key, &record.body, &mut bytes);
         framer.set_durable();
     }
     bytes
@@ -25,7 +25,7 @@ fn log(records: &[Record]) -> Vec<u8> {
 fn file(kind: Kind, records: &[Record]) -> Vec<u8> {
     match kind {
         Kind::Log => log(records),
-        Kind::Sealed => seal::encode(SPOOL, BATCH, records),
+        Kind::Sealed => super::sealed(SPOOL, BATCH, records),
     }
 }
 
@@ -38,7 +38,7 @@ fn places(records: &[Record]) -> Vec<(usize, usize)> {
     for record in records {
         let start = framer.offset();
         let mark = if start.is_multiple_of(BLOCK_BYTES) { MARK_BYTES } else { 0 };
-        framer.record(record, &mut bytes);
+        framer.record(&record.key, &record.body, &mut bytes);
         places.push((start + mark, framer.offset()));
     }
     places
@@ -202,7 +202,7 @@ fn a_log_is_cut_where_a_group_was_torn_even_if_later_sectors_arrived() {
         if index == 10 {
             framer.set_durable();
         }
-        framer.record(record, &mut bytes);
+        framer.record(&record.key, &record.body, &mut bytes);
     }
     let (start, _) = places(&records)[12];
     bytes[start + 30] ^= 1;
@@ -220,7 +220,7 @@ fn a_log_is_cut_where_a_group_was_torn_even_if_later_sectors_arrived() {
 fn a_body_that_looks_like_a_segment_of_the_same_batch_is_never_read_as_one() {
     let forged: Vec<_> = (500..520).map(record).collect();
     let mut records = small();
-    records.insert(3, Record { key: [1; 12], body: seal::encode(SPOOL, BATCH, &forged) });
+    records.insert(3, Record { key: [1; 12], body: super::sealed(SPOOL, BATCH, &forged) });
     records.insert(9, Record { key: [1; 12], body: log(&forged)[format::HEADER_BYTES..].to_vec() });
     let places = places(&records);
     let mut bytes = file(Kind::Sealed, &records);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::sim::{Fault, Op, Sim};
 use super::{
     SMALL, config, copy_of, drain, files, flat, in_sealed_order, numbers, open, quick_dir, record,
+    sealed,
 };
-use crate::spool::{LIMITS, OpenError, Spool, ident, seal, segment};
+use crate::spool::{LIMITS, OpenError, Spool, ident, segment};
 
 #[tokio::test]
 async fn a_killed_process_leaves_all_it_acknowledged() {
@@ -62,7 +63,7 @@ async fn with_a_log_and_a_sealed_file_of_one_batch_the_log_goes() {
     let Some(segment::Name::Log(batch)) = segment::name(&name) else { panic!("a log") };
     let rows = in_sealed_order(&[0, 1, 2, 3]);
     let rows: Vec<_> = rows.into_iter().map(record).collect();
-    std::fs::write(segment::sealed_path(&inside, batch), seal::encode(9, batch, &rows)).unwrap();
+    std::fs::write(segment::sealed_path(&inside, batch), sealed(9, batch, &rows)).unwrap();
     std::fs::write(segment::temp_path(&inside, batch + 1), b"half").unwrap();
     let spool = open(left.path(), LIMITS);
     let sealed = spool.next().await.unwrap();
@@ -137,7 +138,7 @@ async fn a_later_format_is_refused_by_name_and_nothing_is_touched() {
     spool.append((0..5).map(record).collect()).await.unwrap();
     let left = copy_of(dir.path());
     let inside = left.path().join("spool");
-    let mut later = seal::encode(1, 4000, &[record(1)]);
+    let mut later = sealed(1, 4000, &[record(1)]);
     later[8..12].copy_from_slice(&2_u32.to_le_bytes());
     let sum = crc32c::crc32c(&later[..32]);
     later[32..36].copy_from_slice(&sum.to_le_bytes());
@@ -208,12 +209,12 @@ async fn on_a_full_disk_a_found_log_is_handed_out_unsealed_at_the_same_positions
 
 #[test]
 fn the_format_does_not_change_by_accident() {
-    let bytes = seal::encode(0x0102_0304, 5, &[record(7)]);
+    let bytes = sealed(0x0102_0304, 5, &[record(7)]);
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let head = "686373706f6f6c0a0100000002000000040302010100000005000000\
                 00000000e298257f";
     let row = "0b000000bbfa80df0000000600000000000000000700000078787878787878";
     assert_eq!(hex, format!("{head}{row}"));
     let rows: Vec<_> = (0..6000).map(record).collect();
-    assert_eq!(crc32c::crc32c(&seal::encode(1, 2, &rows)), 2_702_617_234);
+    assert_eq!(crc32c::crc32c(&sealed(1, 2, &rows)), 2_702_617_234);
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::disk::RealDisk;
+use super::seal;
 use super::{Config, FsyncPolicy, Limits, Record, Sealed, Spool};
 
 /// Small segments: three rows fill one.
@@ -36,6 +37,11 @@ fn config(dir: &Path) -> Config {
         min_free_bytes: 0,
         seal_after: Duration::from_secs(3600),
     }
+}
+
+/// The bytes of a sealed file with these records in this order.
+fn sealed(spool: u32, batch: u64, records: &[Record]) -> Vec<u8> {
+    seal::encode(spool, batch, &records.iter().collect())
 }
 
 fn open(dir: &Path, limits: Limits) -> Spool {

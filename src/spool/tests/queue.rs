@@ -8,8 +8,8 @@ use super::{
     SMALL, config, drain, files, flat, in_sealed_order, number, numbers, open, quick_dir, record,
     until,
 };
+use crate::spool::append::Charge;
 use crate::spool::format::{self, Kind};
-use crate::spool::writer::Charge;
 use crate::spool::{
     AppendError, LIMITS, Limits, MAX_APPEND_BYTES, MAX_BODY_BYTES, OpenError, Record, Spool,
     segment,

@@ -1,8 +1,8 @@
 //! Reading a sealed file record by record gives what reading it as a whole gives, or nothing.
 
-use super::{open, quick_dir, record};
+use super::{open, quick_dir, record, sealed};
 use crate::spool::format::BLOCK_BYTES;
-use crate::spool::{LIMITS, Record, seal, segment, walk};
+use crate::spool::{LIMITS, Record, segment, walk};
 
 const BATCH: u64 = 77;
 
@@ -23,7 +23,7 @@ fn bodies(records: &[Record]) -> Vec<Vec<u8>> {
 fn a_whole_file_is_walked_through_and_any_other_is_not() {
     let dir = quick_dir();
     let records: Vec<_> = (0..20).map(record).collect();
-    let bytes = seal::encode(5, BATCH, &records);
+    let bytes = sealed(5, BATCH, &records);
     assert_eq!(walked(dir.path(), &bytes), Some(bodies(&records)));
     for at in 0..bytes.len() {
         assert_eq!(walked(dir.path(), &bytes[..at]), None, "cut at {at}");
@@ -34,8 +34,8 @@ fn a_whole_file_is_walked_through_and_any_other_is_not() {
     let mut longer = bytes.clone();
     longer.push(0);
     assert_eq!(walked(dir.path(), &longer), None);
-    assert_eq!(walked(dir.path(), &seal::encode(5, BATCH + 1, &records)), None, "another batch");
-    let none = seal::encode(5, BATCH, &[]);
+    assert_eq!(walked(dir.path(), &sealed(5, BATCH + 1, &records)), None, "another batch");
+    let none = sealed(5, BATCH, &[]);
     assert_eq!(walked(dir.path(), &none), Some(Vec::new()));
 }
 
@@ -47,7 +47,7 @@ fn records_that_lie_across_marks_come_whole() {
         let lens = [1500, 65_536, 1, 70, 30_000, 33_773 + last];
         let record = |len: usize| Record { key: [1; 12], body: vec![7; len] };
         let records: Vec<_> = lens.into_iter().map(record).collect();
-        let bytes = seal::encode(5, BATCH, &records);
+        let bytes = sealed(5, BATCH, &records);
         assert!(bytes.len() > BLOCK_BYTES + 101);
         assert_eq!(walked(dir.path(), &bytes), Some(bodies(&records)), "{}", bytes.len());
         let mut flipped = bytes;
