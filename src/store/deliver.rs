@@ -27,7 +27,8 @@ const SEND_LIMIT: Duration = Duration::from_secs(20);
 const END_LIMIT: Duration = Duration::from_secs(120);
 
 /// Settings of every insert: one block, one part, one answer after it is on the disk.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 10] = [
+    ("max_threads", "1"),
     ("decompress", "1"),
     ("async_insert", "0"),
     ("insert_deduplicate", "0"),
@@ -184,12 +185,17 @@ async fn is_there(store: &Store, metrics: &Metrics, group: &Group) -> Result<boo
 }
 
 async fn insert(store: &Store, group: &Group) -> Result<(), StoreError> {
+    let id = group.id;
+    let absent = verify::absent(id.kind);
     let mut insert = store
         .clients
         .bulk
-        .insert_formatted_with(native::statement(group.id.kind))
+        .insert_formatted_with(native::statement(id.kind, &absent))
         .with_timeouts(Some(SEND_LIMIT), Some(END_LIMIT))
-        .with_setting("query_id", group.id.query_id());
+        .with_setting("query_id", id.query_id())
+        .with_setting("param_spool", id.spool.to_string())
+        .with_setting("param_batch", id.batch.to_string())
+        .with_setting("param_day", id.day.to_string());
     for (name, value) in SETTINGS {
         insert = insert.with_setting(name, value);
     }

@@ -104,10 +104,20 @@ impl Block {
     }
 }
 
-/// The statement that a block of `kind` is sent with.
-pub(super) fn statement(kind: Kind) -> String {
-    let names: Vec<&str> = kind.columns().chain(ORIGIN).map(|column| column.name).collect();
-    format!("INSERT INTO {} ({}) FORMAT Native", kind.table(), names.join(", "))
+/// The statement that a block of `kind` is sent with. It inserts nothing if `absent`, a condition, is
+/// false when the server begins with it.
+pub(super) fn statement(kind: Kind, absent: &str) -> String {
+    let columns = || kind.columns().chain(ORIGIN);
+    let names: Vec<&str> = columns().map(|column| column.name).collect();
+    let names = names.join(", ");
+    let types: Vec<String> =
+        columns().map(|column| format!("{} {}", column.name, column.kind)).collect();
+    let types = types.join(", ").replace('\'', "\\'");
+    let table = kind.table();
+    format!(
+        "INSERT INTO {table} ({names}) SELECT {names} FROM input('{types}') WHERE {absent} \
+         FORMAT Native"
+    )
 }
 
 fn head(frames: &mut Frames, column: &Column) {

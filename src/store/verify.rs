@@ -20,6 +20,13 @@ pub(super) struct GroupId {
     pub(super) day: Day,
 }
 
+/// Rows of a group.
+const OF_GROUP: &str = "spool = {spool:UInt32} AND batch = {batch:UInt64} AND day = {day:Date}";
+/// Marks of closings that took a group in and were published.
+const CLOSED: &str = "spool = {spool:UInt32} AND day = {day:Date} \
+    AND first <= {batch:UInt64} AND last >= {batch:UInt64} \
+    AND gen IN (SELECT gen FROM closed_days WHERE day = {day:Date})";
+
 /// What the database says about a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
@@ -52,6 +59,21 @@ pub(super) const fn judge(found: u64, expected: u64, closed: bool) -> Presence {
     }
 }
 
+/// The condition under which a group is inserted, evaluated by the server when the insert begins.
+///
+/// A request can lie in a buffer of the network, or of a server that hardly gets on, until its batch
+/// was looked for, not found and delivered by another request. It would double the batch then. Since
+/// only one query of an id runs at a time, and a query is listed before it evaluates anything, the
+/// later one sees what the earlier one stored.
+pub(super) fn absent(kind: Kind) -> String {
+    let rows = format!("(SELECT count() FROM {} WHERE {OF_GROUP}) = 0", kind.table());
+    if kind.is_closed_with_its_day() {
+        format!("{rows} AND (SELECT count() FROM closed_batches WHERE {CLOSED}) = 0")
+    } else {
+        rows
+    }
+}
+
 /// Asks for a group of `expected` rows.
 pub(super) async fn presence(
     store: &Store,
@@ -59,16 +81,11 @@ pub(super) async fn presence(
     expected: u64,
 ) -> Result<Presence, StoreError> {
     let table = group.kind.table();
-    let text = format!(
-        "SELECT count() FROM {table} \
-         WHERE spool = {{spool:UInt32}} AND batch = {{batch:UInt64}} AND day = {{day:Date}}"
-    );
+    let text = format!("SELECT count() FROM {table} WHERE {OF_GROUP}");
     let found = count(store, &text, group).await?;
     let closed = found == 0 && group.kind.is_closed_with_its_day() && {
-        let text = "SELECT count() FROM closed_batches WHERE spool = {spool:UInt32} \
-            AND day = {day:Date} AND first <= {batch:UInt64} AND last >= {batch:UInt64} \
-            AND gen IN (SELECT gen FROM closed_days WHERE day = {day:Date})";
-        count(store, text, group).await? > 0
+        let text = format!("SELECT count() FROM closed_batches WHERE {CLOSED}");
+        count(store, &text, group).await? > 0
     };
     Ok(judge(found, expected, closed))
 }
@@ -112,6 +129,15 @@ mod tests {
         assert_eq!(judge(0, 5, true), Presence::Present);
         assert_eq!(judge(4, 5, false), Presence::Odd { found: 4 });
         assert_eq!(judge(10, 5, true), Presence::Odd { found: 10 });
+    }
+
+    #[test]
+    fn only_events_are_looked_for_among_what_was_closed() {
+        for kind in [Kind::Event, Kind::EventOld] {
+            assert!(absent(kind).contains("FROM open_events") && absent(kind).contains("closed_"));
+        }
+        assert!(absent(Kind::Outcome).contains("FROM outcomes"));
+        assert!(!absent(Kind::Outcome).contains("closed_"));
     }
 
     #[test]

@@ -39,9 +39,11 @@ pub(crate) enum Trouble {
     ErrorAfter,
     /// 502 with a page, as proxies do.
     BadGateway,
+    /// As `Hangs`; and the requests are kept, to be passed on whenever [`Weather::pass_on`] says so.
+    Kept,
 }
 
-/// All but none.
+/// All but none and `Kept`, each of which ends when the weather changes.
 pub(crate) const TROUBLES: [Trouble; 7] = [
     Trouble::Refused,
     Trouble::Hangs,
@@ -62,6 +64,7 @@ struct Shared {
     server: u16,
     now: Mutex<(Trouble, Arc<AtomicBool>)>,
     troubled: AtomicUsize,
+    kept: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Weather {
@@ -70,7 +73,8 @@ impl Weather {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
         let now = Mutex::new((Trouble::None, Arc::default()));
-        let shared = Arc::new(Shared { server, now, troubled: AtomicUsize::new(0) });
+        let shared =
+            Arc::new(Shared { server, now, troubled: AtomicUsize::new(0), kept: Mutex::default() });
         let of_thread = Arc::clone(&shared);
         drop(std::thread::spawn(move || listen(listener, address, &of_thread)));
         Self { address, shared }
@@ -88,6 +92,21 @@ impl Weather {
         *now = (trouble, Arc::default());
     }
 
+    /// Requests that are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.shared.kept().len()
+    }
+
+    /// The server gets the requests that were kept, long after who sent them has gone. Its answers,
+    /// of those that name `word`.
+    pub(crate) fn pass_on(&self, word: &str) -> Vec<String> {
+        let kept = std::mem::take(&mut *self.shared.kept());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let named = kept.iter().filter(|request| text(request).contains(word));
+        let ask = |request: &Vec<u8>| self.shared.ask(&mut None, request, Trouble::None);
+        named.map(|request| text(&ask(request).expect("an answer"))).collect()
+    }
+
     /// Requests and connections that were troubled so far.
     pub(crate) fn troubled(&self) -> usize {
         self.shared.troubled.load(Ordering::SeqCst)
@@ -97,6 +116,10 @@ impl Weather {
 impl Shared {
     fn now(&self) -> (Trouble, Arc<AtomicBool>) {
         self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn count(&self) {
@@ -117,7 +140,10 @@ impl Shared {
             }
             match trouble {
                 Trouble::Refused => return reset(client),
-                Trouble::Hangs => {
+                Trouble::Hangs | Trouble::Kept => {
+                    if trouble == Trouble::Kept {
+                        self.kept().push(request);
+                    }
                     while !over.load(Ordering::SeqCst) {
                         std::thread::sleep(LOOK_EVERY);
                     }

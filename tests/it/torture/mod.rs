@@ -9,6 +9,7 @@ mod damage;
 mod engine;
 mod full;
 mod kills;
+mod late;
 mod power;
 mod rolling;
 mod writes;
