@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use zeroize::Zeroize;
 
 use crate::ingest::address::ClientAddr;
+use crate::ingest::network::Cut;
 
 /// Bytes of a User-Agent that count; longer ones are cut, so that a request cannot cost more.
 pub const USER_AGENT_BYTES_MAX: usize = 512;
@@ -18,7 +19,6 @@ pub const USER_AGENT_BYTES_MAX: usize = 512;
 /// What a token is computed from: lives as long as one request. Neither `Debug` nor `Clone`.
 pub struct Identity {
     client: ClientAddr,
-    address: Vec<u8>,
     message: Vec<u8>,
 }
 
@@ -27,15 +27,15 @@ impl Identity {
     #[must_use]
     pub fn new(address: ClientAddr, user_agent: &[u8]) -> Self {
         let client = address;
-        let address = client.network_bytes();
+        let network = Cut::of(client.ip());
         let user_agent = capped(user_agent);
-        let mut message = Vec::with_capacity(8 + address.len() + user_agent.len());
-        for part in [address.as_slice(), user_agent] {
+        let mut message = Vec::with_capacity(8 + network.bytes().len() + user_agent.len());
+        for part in [network.bytes(), user_agent] {
             let length = u32::try_from(part.len()).expect("at most 512 bytes");
             message.extend_from_slice(&length.to_le_bytes());
             message.extend_from_slice(part);
         }
-        Self { client, address, message }
+        Self { client, message }
     }
 
     /// The token under the key of one site and day; never 0.
@@ -54,14 +54,13 @@ impl Identity {
     /// The address is cut as for the token. The number must not outlive the key.
     #[must_use]
     pub fn network(&self, key: &[u8; 32]) -> u64 {
-        first_u64(&blake3::keyed_hash(key, &self.address))
+        first_u64(&blake3::keyed_hash(key, Cut::of(self.client.ip()).bytes()))
     }
 }
 
 impl Drop for Identity {
     fn drop(&mut self) {
         self.client.forget();
-        self.address.zeroize();
         self.message.zeroize();
     }
 }
