@@ -84,10 +84,11 @@ pub(crate) fn of(touch: &Touch<'_>) -> &'static str {
     let [source, medium, campaign] =
         [touch.source, touch.medium, touch.campaign].map(|text| small(text.trim()));
     let is = |kind| touch.kind == Some(kind);
-    let is_shop = is(Kind::Shopping) || SHOP.is_match(&campaign);
+    // Patterns are dear, and most visits have neither medium nor campaign.
+    let is_shop = is(Kind::Shopping) || (campaign.contains("shop") && SHOP.is_match(&campaign));
     let is_click =
         (touch.google_click && source == "google") || (touch.microsoft_click && source == "bing");
-    let is_paid = touch.is_paid_source || PAID.is_match(&medium);
+    let is_paid = touch.is_paid_source || (!medium.is_empty() && PAID.is_match(&medium));
     let has = |words: &[&str], text: &str| words.contains(&text);
 
     if campaign.contains("cross-network") {

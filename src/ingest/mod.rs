@@ -108,7 +108,7 @@ pub struct Lookups {
 /// What is computed once for all sites of an event. Neither `Debug` nor `Clone`: it holds what the
 /// token is made of, and lives as long as the request.
 pub struct Prepared<'a> {
-    identity: Identity,
+    identity: Identity<'a>,
     location: Option<Arc<Location>>,
     agent: Arc<Agent>,
     score: u8,

@@ -184,7 +184,11 @@ fn path<'a>(encoded: &'a str, fragment: &str) -> Cow<'a, str> {
         path = Cow::Owned(format!("{path}#{fragment}"));
     }
     let path = then(path, |path| clean(path, usize::MAX));
-    let path = then(path, |path| PATH_PARAMETER.replace_all(path, ""));
+    let path = if path.contains(';') {
+        then(path, |path| PATH_PARAMETER.replace_all(path, ""))
+    } else {
+        path
+    };
     let rooted = if path.starts_with('/') { path } else { Cow::Owned(format!("/{path}")) };
     let reduced = then(rooted, hide_all);
     then(reduced, |path| Cow::Borrowed(cut(path, PATH_BYTES_MAX).trim_end()))

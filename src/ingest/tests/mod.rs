@@ -378,7 +378,7 @@ macro_rules! assert_lacks {
 assert_lacks!(ClientAddr: std::fmt::Debug, Clone, serde::Serialize, std::fmt::Display);
 assert_lacks!(Headers<'static>: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Facts<'static>: std::fmt::Debug, Clone, serde::Serialize);
-assert_lacks!(Identity: std::fmt::Debug, Clone, serde::Serialize);
+assert_lacks!(Identity<'static>: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Payload<'static>: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Prepared<'static>: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Agents: std::fmt::Debug, Clone);
