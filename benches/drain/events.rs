@@ -55,7 +55,7 @@ impl Events {
             for _ in 0..1 + self.below(8).saturating_sub(4) {
                 let page = self.below(PAGES);
                 let mut event = event.clone();
-                event.path = path(page);
+                event.path = path(page).into();
                 event.ts += u32::try_from(self.below(1_000)).expect("small");
                 records.push(row::event_record(&event));
             }
@@ -69,16 +69,15 @@ impl Events {
         records
     }
 
-    fn visitor(&mut self) -> Event {
+    fn visitor(&mut self) -> Event<'static> {
         let agent = self.below(AGENTS);
         let site = self.below(SITES) + 1;
         let place = self.below(3_000);
         let from = SOURCES.get(usize::try_from(self.below(8)).expect("small"));
         let (referrer, source, channel) = from.copied().unwrap_or(("", "", "Direct"));
         let tagged = self.below(12) == 0;
-        let pick = |list: &[&str], at: u64| {
-            list[usize::try_from(at).expect("small") % list.len()].to_owned()
-        };
+        let pick =
+            |list: &[&'static str], at: u64| list[usize::try_from(at).expect("small") % list.len()];
         let country = pick(&COUNTRIES, place);
         Event {
             site: SiteId(u32::try_from(site).expect("small")),
@@ -86,40 +85,44 @@ impl Events {
             hour: u8::try_from(self.now % 86_400 / 3_600).expect("an hour"),
             ts: self.now,
             visitor: self.next(),
-            name: "pageview".to_owned(),
+            name: "pageview".into(),
             interactive: true,
             by_key: false,
-            hostname: format!("site{site}.example"),
-            path: String::new(),
-            referrer: referrer.to_owned(),
-            source: source.to_owned(),
-            channel: channel.to_owned(),
-            utm_source: if tagged { "newsletter".to_owned() } else { String::new() },
-            utm_medium: if tagged { "email".to_owned() } else { String::new() },
-            utm_campaign: if tagged { format!("campaign-{}", agent % 20) } else { String::new() },
-            utm_term: String::new(),
-            utm_content: String::new(),
-            click_id: String::new(),
-            region: format!("Region {} {country}", place % 120),
-            city: format!("City {place}"),
-            country,
-            browser: pick(&BROWSERS, agent),
-            browser_version: format!("{}", 110 + agent % 32),
-            os: pick(&SYSTEMS, agent / 6),
-            os_version: format!("{}", 8 + agent % 11),
-            device: if agent % 5 < 3 { "Desktop" } else { "Mobile" }.to_owned(),
-            language: pick(&["de", "en", "fr", "es"], agent / 7),
-            screen: pick(&["Large", "Extra large", "Small", "Medium"], agent / 3),
+            hostname: format!("site{site}.example").into(),
+            path: "".into(),
+            referrer: referrer.into(),
+            source: source.into(),
+            channel: channel.into(),
+            utm_source: if tagged { "newsletter".into() } else { "".into() },
+            utm_medium: if tagged { "email".into() } else { "".into() },
+            utm_campaign: if tagged {
+                format!("campaign-{}", agent % 20).into()
+            } else {
+                "".into()
+            },
+            utm_term: "".into(),
+            utm_content: "".into(),
+            click_id: "".into(),
+            region: format!("Region {} {country}", place % 120).into(),
+            city: format!("City {place}").into(),
+            country: country.into(),
+            browser: pick(&BROWSERS, agent).into(),
+            browser_version: format!("{}", 110 + agent % 32).into(),
+            os: pick(&SYSTEMS, agent / 6).into(),
+            os_version: format!("{}", 8 + agent % 11).into(),
+            device: if agent % 5 < 3 { "Desktop" } else { "Mobile" }.into(),
+            language: pick(&["de", "en", "fr", "es"], agent / 7).into(),
+            screen: pick(&["Large", "Extra large", "Small", "Medium"], agent / 3).into(),
             score: 0,
             engaged_ms: 0,
             scroll: SCROLL_NONE,
             props: if agent.is_multiple_of(10) {
-                vec![("plan".to_owned(), pick(&WORDS, place))]
+                vec![("plan".into(), pick(&WORDS, place).into())]
             } else {
                 Vec::new()
             },
             revenue: 0,
-            currency: String::new(),
+            currency: "".into(),
         }
     }
 

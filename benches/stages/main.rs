@@ -16,15 +16,16 @@ mod input;
 
 use std::alloc::System;
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use headcount::ingest::hints::Hints;
 use headcount::ingest::url::{self, Campaign};
 use headcount::ingest::{
-    Agents, Context, Facts, Identity, SiteRules, Target, address, bots, opted_out, parse_event,
-    parse_pixel, prepare, reduce, signs, source,
+    Agents, Context, Facts, Identity, Row, SiteRules, Target, address, bots, opted_out,
+    parse_event, parse_pixel, prepare, reduce, signs, source,
 };
-use headcount::model::day;
+use headcount::model::{Event, day};
 use headcount::store::row;
 use zeroizing_alloc::ZeroAlloc;
 
@@ -151,6 +152,23 @@ fn of_visitors(input: &Input, lines: &mut Vec<Line>) {
     });
 }
 
+/// The event of one request from its headers and body, and what `then` makes of it.
+fn event<T>(
+    request: &input::Request,
+    cx: &Context<'_>,
+    (target, peer): (&Target<'_>, IpAddr),
+    then: impl FnOnce(&Event<'_>) -> T,
+) -> Option<T> {
+    let headers = request.headers();
+    let payload = parse_event(&request.body).ok()?;
+    let facts = Facts { headers: &headers, peer, by_key: false };
+    let prepared = prepare(&facts, &payload, cx).ok()?;
+    match reduce(&prepared, &payload, target).ok()?.row {
+        Row::Event(event) => Some(then(&event)),
+        _ => None,
+    }
+}
+
 fn whole(input: &Input, lines: &mut Vec<Line>) {
     let count = input.requests.len();
     let agents = Agents::new();
@@ -160,24 +178,14 @@ fn whole(input: &Input, lines: &mut Vec<Line>) {
     let moment = day::locate(NOW, &input.site.zone);
     let target =
         Target { site: &input.site, rules: &rules, key: Some(&KEY), moment: &moment, now: NOW };
-    let event = |at: usize| {
-        let request = &input.requests[at];
-        let headers = request.headers();
-        let payload = parse_event(&request.body).ok()?;
-        let facts = Facts { headers: &headers, peer: input.peer, by_key: false };
-        let prepared = prepare(&facts, &payload, &cx).ok()?;
-        let reduced = reduce(&prepared, &payload, &target).ok()?;
-        match reduced.row {
-            headcount::ingest::Row::Event(event) => Some(event),
-            _ => None,
-        }
-    };
-    let events: Vec<_> = (0..count).filter_map(event).collect();
+    let at = (&target, input.peer);
+    let kept = |request| event(request, &cx, at, |event| event.clone().into_owned());
+    let events: Vec<_> = input.requests.iter().filter_map(kept).collect();
     assert_eq!(events.len(), count, "every event is accepted");
     time(lines, "row of an event", count, |at| {
         black_box(row::event_record(&events[at]));
     });
-    time(lines, "**whole event, from headers and body to row**", count, |at| {
-        black_box(event(at).map(|event| row::event_record(&event)));
+    time(lines, "**whole event, from headers and body to row**", count, |number| {
+        black_box(event(&input.requests[number], &cx, at, row::event_record));
     });
 }

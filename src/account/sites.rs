@@ -4,6 +4,7 @@
 //! is no snapshot, and collecting answers 503: it never takes "not known yet" for "unknown site".
 //! This file does not change settings; `Accounts` does.
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -48,6 +49,12 @@ impl Sites {
     #[must_use]
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.current.load_full()
+    }
+
+    /// The same for a moment only: quicker, and not to be held while anything is waited for.
+    #[must_use]
+    pub fn current(&self) -> impl Deref<Target = Option<Arc<Snapshot>>> {
+        self.current.load()
     }
 
     /// Loads sites and keys from the database and, when they changed, writes the cache.

@@ -62,14 +62,6 @@ impl ClientAddr {
         std::hint::black_box(&self.0);
     }
 
-    /// The 4 bytes of an IPv4 address or the first 8 of an IPv6 address.
-    pub(crate) fn network_bytes(&self) -> Vec<u8> {
-        match self.0 {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            IpAddr::V6(address) => address.octets().into_iter().take(8).collect(),
-        }
-    }
-
     #[cfg(test)]
     pub(crate) fn for_test(text: &str) -> Self {
         Self(text.parse::<IpAddr>().unwrap().to_canonical())

@@ -99,7 +99,8 @@ impl Agents {
     #[must_use]
     pub fn look(&self, user_agent: &[u8]) -> Seen {
         let user_agent = capped(user_agent);
-        let Some(known) = self.known.load_full() else { return look(user_agent) };
+        let known = self.known.load();
+        let Some(known) = &*known else { return look(user_agent) };
         let hash = blake3::keyed_hash(&known.key, user_agent);
         let place = *hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
         if let Some(seen) = known.agents.get(&place) {

@@ -54,7 +54,7 @@ pub(super) fn campaign(query: &str) -> Campaign {
             }
         };
         if field.is_empty() {
-            *field = text(&value, CAMPAIGN_BYTES_MAX);
+            *field = text(&value, CAMPAIGN_BYTES_MAX).into_owned();
         }
     }
     found.reference = if source.is_empty() { reference } else { source };

@@ -108,7 +108,7 @@ struct SiteDay {
 
 impl Caps {
     /// Replaces values beyond the caps and adds to `kept_back` which dimensions they are of.
-    pub fn apply(&self, reduced: &mut Reduced) {
+    pub fn apply(&self, reduced: &mut Reduced<'_>) {
         let mut sites = self.lock();
         match &mut reduced.row {
             Row::Event(event) => {
@@ -137,13 +137,13 @@ impl Caps {
                 }
                 for (name, value) in &mut event.props {
                     if !at.has_property(&self.hasher, name, value) {
-                        MORE.clone_into(value);
-                        kept_back.push((KeptBack::Distinct, name.clone()));
+                        *value = MORE.into();
+                        kept_back.push((KeptBack::Distinct, name.to_string()));
                     }
                 }
                 if event.currency == MORE {
                     // A sum in no currency is no sum.
-                    event.currency.clear();
+                    event.currency = "".into();
                     event.revenue = 0;
                 }
                 kept_back.retain(|(what, name)| {
@@ -172,15 +172,16 @@ impl Caps {
         sites.values = sites.days.values().map(|site| site.seen.len()).sum();
     }
 
-    fn cap(
+    fn cap<'a, T: AsRef<str> + From<&'a str>>(
         &self,
         at: &mut At<'_>,
         dimension: Capped,
-        value: &mut String,
+        value: &mut T,
         kept_back: &mut Vec<(KeptBack, String)>,
     ) {
-        if !value.is_empty() && !at.has(&self.hasher, dimension, value) {
-            MORE.clone_into(value);
+        let text = value.as_ref();
+        if !text.is_empty() && !at.has(&self.hasher, dimension, text) {
+            *value = MORE.into();
             kept_back.push((KeptBack::Distinct, dimension.name().to_owned()));
         }
     }
@@ -269,7 +270,7 @@ mod tests {
     use super::*;
     use crate::model::{Metric, ScriptError, Vital};
 
-    fn error(site: u32, day: u16, path: &str, template: &str) -> Reduced {
+    fn error(site: u32, day: u16, path: &str, template: &str) -> Reduced<'static> {
         let row = ScriptError {
             site: SiteId(site),
             day: Day(day),
@@ -280,7 +281,7 @@ mod tests {
         Reduced { row: Row::ScriptError(row), kept_back: Vec::new(), source_is_known: false }
     }
 
-    fn after(caps: &Caps, mut reduced: Reduced) -> (String, Vec<(KeptBack, String)>) {
+    fn after(caps: &Caps, mut reduced: Reduced<'_>) -> (String, Vec<(KeptBack, String)>) {
         caps.apply(&mut reduced);
         match reduced.row {
             Row::ScriptError(error) => (error.template, reduced.kept_back),

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::ingest::source::Kind;
+use crate::ingest::text::small;
 
 pub(crate) const AFFILIATES: &str = "Affiliates";
 pub(crate) const AI_ASSISTANTS: &str = "AI Assistants";
@@ -80,14 +81,14 @@ pub(crate) struct Touch<'a> {
 
 /// The channel of this touch.
 pub(crate) fn of(touch: &Touch<'_>) -> &'static str {
-    let source = touch.source.trim().to_lowercase();
-    let medium = touch.medium.trim().to_lowercase();
-    let campaign = touch.campaign.trim().to_lowercase();
+    let [source, medium, campaign] =
+        [touch.source, touch.medium, touch.campaign].map(|text| small(text.trim()));
     let is = |kind| touch.kind == Some(kind);
-    let is_shop = is(Kind::Shopping) || SHOP.is_match(&campaign);
+    // Patterns are dear, and most visits have neither medium nor campaign.
+    let is_shop = is(Kind::Shopping) || (campaign.contains("shop") && SHOP.is_match(&campaign));
     let is_click =
         (touch.google_click && source == "google") || (touch.microsoft_click && source == "bing");
-    let is_paid = touch.is_paid_source || PAID.is_match(&medium);
+    let is_paid = touch.is_paid_source || (!medium.is_empty() && PAID.is_match(&medium));
     let has = |words: &[&str], text: &str| words.contains(&text);
 
     if campaign.contains("cross-network") {
@@ -123,12 +124,12 @@ pub(crate) fn of(touch: &Touch<'_>) -> &'static str {
     } else if is(Kind::Email) || has(&EMAIL_WORDS, &source) || has(&EMAIL_WORDS, &medium) {
         EMAIL
     } else {
-        small(touch, &source, &medium)
+        rarer(touch, &source, &medium)
     }
 }
 
 /// The rules for the rarer channels, and what is left.
-fn small(touch: &Touch<'_>, source: &str, medium: &str) -> &'static str {
+fn rarer(touch: &Touch<'_>, source: &str, medium: &str) -> &'static str {
     if medium == "affiliate" || medium == "affiliates" {
         AFFILIATES
     } else if medium == "audio" {

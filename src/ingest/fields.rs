@@ -1,22 +1,30 @@
-//! Single values of a payload: what counts as yes, as a number, as text.
+//! Single values of a payload: what counts as yes, as a number, as text, as the name of a site.
 //!
 //! Trackers disagree on types (`1`, `"1"`, `true`); these readings are lenient where nothing can go
 //! wrong, and say no otherwise.
 
-use serde_json::Value;
+use std::borrow::Cow;
 
+use crate::ingest::body::Sent;
 use crate::ingest::payload::{PayloadError, error};
+use crate::ingest::text::{clean, then};
+use crate::ingest::url::{self, Page, PageError};
 
-pub(crate) fn says_dnt(value: &Value) -> bool {
+/// Longest name of an event, in characters, as the wire format says.
+pub(crate) const NAME_CHARS_MAX: usize = 120;
+/// Sites that one event may be sent to; a longer list is a mistake or an amplifier.
+pub(crate) const SITES_MAX: usize = 20;
+
+pub(crate) fn says_dnt(value: &Sent<'_>) -> bool {
     is_one(value) || value.as_str().is_some_and(|text| text.trim().starts_with('1'))
 }
 
-pub(crate) fn says_gpc(value: &Value) -> bool {
+pub(crate) fn says_gpc(value: &Sent<'_>) -> bool {
     is_one(value)
 }
 
 /// `1`, `"1"` or `true`.
-pub(crate) fn is_one(value: &Value) -> bool {
+pub(crate) fn is_one(value: &Sent<'_>) -> bool {
     value.as_bool() == Some(true)
         || value.as_f64().is_some_and(|number| (number - 1.0).abs() < f64::EPSILON)
         || value.as_str().is_some_and(|text| text.trim() == "1")
@@ -24,17 +32,17 @@ pub(crate) fn is_one(value: &Value) -> bool {
 
 pub(crate) fn optional_text<'a>(
     field: &'static str,
-    value: Option<&'a Value>,
-) -> Result<Option<&'a str>, PayloadError> {
+    value: Option<Sent<'a>>,
+) -> Result<Option<Cow<'a, str>>, PayloadError> {
     match value {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(error(field, "must be a string")),
+        Some(Sent::Text(text)) => Ok(Some(text)),
+        Some(Sent::Other(_)) => Err(error(field, "must be a string")),
     }
 }
 
 /// A number that is not negative, rounded down.
-pub(crate) fn whole(value: &Value) -> Option<u64> {
+pub(crate) fn whole(value: &Sent<'_>) -> Option<u64> {
     value.as_u64().or_else(|| {
         let number = value.as_f64().filter(|number| (0.0..1e15).contains(number))?;
         #[expect(
@@ -44,6 +52,57 @@ pub(crate) fn whole(value: &Value) -> Option<u64> {
         )]
         Some(number as u64)
     })
+}
+
+/// A page address, with its error under the field `url`.
+pub(crate) fn page(address: Cow<'_, str>, by_fragment: bool) -> Result<Page<'_>, PayloadError> {
+    let page = match address {
+        Cow::Borrowed(address) => url::page(address.trim(), by_fragment),
+        Cow::Owned(address) => url::page(address.trim(), by_fragment).map(Page::into_owned),
+    };
+    page.map_err(|reason| match reason {
+        PageError::TooLong => error("url", "is too long: at most 2000 bytes"),
+        PageError::Scheme => error("url", "scheme is not allowed: send the address of a page"),
+        PageError::NotAbsolute => {
+            error("url", "must be a full address, such as https://example.com/page")
+        }
+    })
+}
+
+/// The sites of a comma list.
+pub(crate) fn sites(list: Cow<'_, str>) -> Result<Vec<Cow<'_, str>>, PayloadError> {
+    match list {
+        Cow::Borrowed(list) => named(list),
+        Cow::Owned(list) => {
+            let own = |name: Cow<'_, str>| Cow::Owned(name.into_owned());
+            Ok(named(&list)?.into_iter().map(own).collect())
+        }
+    }
+}
+
+fn named(list: &str) -> Result<Vec<Cow<'_, str>>, PayloadError> {
+    let mut sites = Vec::new();
+    for name in list.split(',').map(url::site_name).filter(|name| !name.is_empty()) {
+        if sites.contains(&name) {
+            continue;
+        }
+        if sites.len() == SITES_MAX {
+            return Err(error("domain", "names too many sites: at most 20"));
+        }
+        sites.push(name);
+    }
+    if sites.is_empty() { Err(error("domain", "can't be blank")) } else { Ok(sites) }
+}
+
+/// A name that is fit to be stored: bounded, cleaned, without mail addresses.
+pub(crate) fn checked_name(name: Cow<'_, str>) -> Result<Cow<'_, str>, PayloadError> {
+    if name.chars().count() > NAME_CHARS_MAX {
+        return Err(error("event_name", "is too long: at most 120 characters"));
+    }
+    let bytes_max = NAME_CHARS_MAX * char::MAX_LEN_UTF8;
+    let name = then(name, |name| url::text(name.trim(), bytes_max));
+    let name = then(name, |name| clean(name, bytes_max));
+    if name.is_empty() { Err(error("event_name", "can't be blank")) } else { Ok(name) }
 }
 
 /// The class of a screen by its width in CSS pixels.
@@ -59,19 +118,25 @@ pub(crate) fn screen(width: u64) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    fn sent(value: &Value) -> Sent<'_> {
+        value.clone().into()
+    }
 
     #[test]
     fn yes_has_three_spellings() {
         for value in [json!(1), json!(1.0), json!("1"), json!(" 1 "), json!(true)] {
-            assert!(is_one(&value) && says_dnt(&value) && says_gpc(&value), "{value}");
+            let sent = sent(&value);
+            assert!(is_one(&sent) && says_dnt(&sent) && says_gpc(&sent), "{value}");
         }
         for value in [json!(0), json!("10"), json!(false), json!("true"), json!([1]), json!(11)] {
-            assert!(!is_one(&value) && !says_gpc(&value), "{value}");
+            let sent = sent(&value);
+            assert!(!is_one(&sent) && !says_gpc(&sent), "{value}");
         }
-        assert!(says_dnt(&json!("1xyz")) && !says_dnt(&json!("0")));
+        assert!(says_dnt(&sent(&json!("1xyz"))) && !says_dnt(&sent(&json!("0"))));
     }
 
     #[test]
@@ -83,7 +148,7 @@ mod tests {
             (json!(1e300), None),
             (json!("7"), None),
         ] {
-            assert_eq!(whole(&value), expected);
+            assert_eq!(whole(&sent(&value)), expected);
         }
     }
 

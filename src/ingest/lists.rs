@@ -130,7 +130,7 @@ impl SpamHosts {
         each(text, |entry| {
             let message = "is no host name (spam.example)";
             let name = match Host::parse(entry) {
-                Ok(Host::Domain(name)) => site_name(&name),
+                Ok(Host::Domain(name)) => site_name(&name).into_owned(),
                 _ => return Err(message),
             };
             if name.len() > HOST_BYTES_MAX || !name.contains('.') || name.starts_with('.') {

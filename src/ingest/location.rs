@@ -39,6 +39,10 @@ pub struct Location {
     pub city: String,
 }
 
+/// What is known of a client of whom nothing is known.
+pub(crate) static UNKNOWN: Location =
+    Location { country: String::new(), region: String::new(), city: String::new() };
+
 /// The location databases in use: one for each family of addresses, one for both, or none.
 #[derive(Default)]
 pub struct Geo {
@@ -65,15 +69,15 @@ impl Geo {
         self.v4.is_none() && self.v6.is_none()
     }
 
-    /// Looks a client up; everything is empty when it is not known.
+    /// Looks a client up; nothing when its place is not known.
     #[must_use]
-    pub fn locate(&self, addr: &ClientAddr) -> Arc<Location> {
+    pub fn locate(&self, addr: &ClientAddr) -> Option<Arc<Location>> {
         let ip = addr.ip();
         let [first, second] = match ip {
             IpAddr::V4(_) => [&self.v4, &self.v6],
             IpAddr::V6(_) => [&self.v6, &self.v4],
         };
-        first.as_ref().or(second.as_ref()).map_or_else(Arc::default, |places| places.at(ip))
+        first.as_ref().or(second.as_ref())?.at(ip)
     }
 }
 
@@ -110,7 +114,7 @@ pub fn check<S: AsRef<[u8]>>(reader: &Reader<S>) -> Result<(), DamagedError> {
 }
 
 trait Places: Send + Sync {
-    fn at(&self, ip: IpAddr) -> Arc<Location>;
+    fn at(&self, ip: IpAddr) -> Option<Arc<Location>>;
 }
 
 /// A database and the places of it that were read.
@@ -120,16 +124,16 @@ struct Database<S: AsRef<[u8]>> {
 }
 
 impl<S: AsRef<[u8]> + Send + Sync> Places for Database<S> {
-    fn at(&self, ip: IpAddr) -> Arc<Location> {
+    fn at(&self, ip: IpAddr) -> Option<Arc<Location>> {
         // An error here is an address of the other family or a broken file: the place is unknown.
-        let Ok(record) = self.reader.lookup(ip) else { return Arc::default() };
-        let Some(offset) = record.offset() else { return Arc::default() };
+        let record = self.reader.lookup(ip).ok()?;
+        let offset = record.offset()?;
         if let Some(place) = self.known.get(&offset) {
-            return place;
+            return Some(place);
         }
         let place = Arc::new(place(&self.reader, &record).unwrap_or_default());
         self.known.insert(offset, Arc::clone(&place));
-        place
+        Some(place)
     }
 }
 
@@ -152,8 +156,8 @@ fn place<S: AsRef<[u8]>>(
     };
     Ok(Location {
         country: country.map_or_else(String::new, country_code),
-        region: clean(region.unwrap_or_default(), NAME_BYTES_MAX),
-        city: clean(city.unwrap_or_default(), NAME_BYTES_MAX),
+        region: clean(region.unwrap_or_default(), NAME_BYTES_MAX).into_owned(),
+        city: clean(city.unwrap_or_default(), NAME_BYTES_MAX).into_owned(),
     })
 }
 
@@ -194,7 +198,7 @@ pub(crate) mod tests {
         let first = geo.locate(&ClientAddr::for_test(address));
         // Asked again it comes from memory.
         assert_eq!(geo.locate(&ClientAddr::for_test(address)), first);
-        let place = Location::clone(&first);
+        let place = first.as_deref().unwrap_or(&UNKNOWN).clone();
         (place.country, place.region, place.city)
     }
 

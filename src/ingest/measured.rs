@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+use crate::ingest::body::Sent;
 use crate::ingest::payload::{PayloadError, error};
 use crate::ingest::placeholder::hide_all;
 use crate::ingest::text::{clean, cut};
@@ -42,17 +43,17 @@ pub(crate) enum Report {
 }
 
 /// Reads `{"lcp": 1234.5, …}`; values that cannot be are left out.
-pub(crate) fn vitals(value: Option<&Value>) -> Result<Vec<(Metric, u16)>, PayloadError> {
+pub(crate) fn vitals(value: Option<&Sent<'_>>) -> Result<Vec<(Metric, u16)>, PayloadError> {
     const ADVICE: &str = "must hold measured values, such as {\"lcp\": 1200, \"cls\": 0.05}";
-    let Some(Value::Object(values)) = value else { return Err(error("v", ADVICE)) };
+    let Some(Sent::Other(Value::Object(values))) = value else { return Err(error("v", ADVICE)) };
     let of = |metric: Metric| Some((metric, metric.bucket(values.get(metric.name())?.as_f64()?)?));
     let buckets: Vec<(Metric, u16)> = Metric::ALL.into_iter().filter_map(of).collect();
     if buckets.is_empty() { Err(error("v", ADVICE)) } else { Ok(buckets) }
 }
 
 /// The template of an error's message.
-pub(crate) fn template(value: Option<&Value>) -> Result<String, PayloadError> {
-    let sent = value.and_then(Value::as_str).unwrap_or_default();
+pub(crate) fn template(value: Option<&Sent<'_>>) -> Result<String, PayloadError> {
+    let sent = value.and_then(Sent::as_str).unwrap_or_default();
     let text = clean(cut(sent, MESSAGE_BYTES_MAX), MESSAGE_BYTES_MAX);
     let text = ADDRESS.replace_all(&text, "url");
     let text = QUOTED.replace_all(&text, "${1}''");
@@ -98,18 +99,18 @@ mod tests {
             ("failed /reset?token=hunter now", "failed /reset now"),
             ("what is this?", "what is this?"),
         ] {
-            assert_eq!(template(Some(&json!(sent))).unwrap(), kept, "{sent}");
+            assert_eq!(template(Some(&json!(sent).into())).unwrap(), kept, "{sent}");
         }
         for nothing in [json!(""), json!(7), json!("\u{7}")] {
-            assert_eq!(template(Some(&nothing)).unwrap_err().field, "t");
+            assert_eq!(template(Some(&nothing.into())).unwrap_err().field, "t");
         }
-        let long = template(Some(&json!("x y ".repeat(900)))).unwrap();
+        let long = template(Some(&json!("x y ".repeat(900)).into())).unwrap();
         assert_eq!(long.len(), TEMPLATE_BYTES_MAX - 1, "cut, and no blank at its end");
     }
 
     #[test]
     fn values_become_buckets_and_nonsense_is_left_out() {
-        let read = |value: Value| vitals(Some(&value));
+        let read = |value: Value| vitals(Some(&value.into()));
         assert_eq!(
             read(json!({"lcp": 0, "cls": 0.1, "inp": -3, "fcp": "7", "x": 1})).unwrap(),
             [(Metric::Lcp, 0), (Metric::Cls, Metric::Cls.bucket(0.1).unwrap())]
@@ -122,7 +123,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_message_gives_a_bounded_template(text in "\\PC{0,400}") {
-            if let Ok(template) = template(Some(&json!(text))) {
+            if let Ok(template) = template(Some(&json!(text).into())) {
                 prop_assert!(template.len() <= TEMPLATE_BYTES_MAX);
                 prop_assert!(!template.chars().any(|one| one.is_control() || ('1'..='9').contains(&one)));
             }

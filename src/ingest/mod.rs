@@ -52,6 +52,7 @@ mod rates_of_agents;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -106,19 +107,18 @@ pub struct Lookups {
 
 /// What is computed once for all sites of an event. Neither `Debug` nor `Clone`: it holds what the
 /// token is made of, and lives as long as the request.
-pub struct Prepared {
-    identity: Identity,
-    location: Arc<Location>,
+pub struct Prepared<'a> {
+    identity: Identity<'a>,
+    location: Option<Arc<Location>>,
     agent: Arc<Agent>,
     score: u8,
-    referrer: String,
+    referrer: Cow<'a, str>,
     is_spam: bool,
-    source: Source,
-    language: String,
+    language: Cow<'a, str>,
     untrusted_forwarded: bool,
 }
 
-impl Prepared {
+impl Prepared<'_> {
     /// A forwarded header came through a peer that is not trusted, and was ignored.
     #[must_use]
     pub fn untrusted_forwarded(&self) -> bool {
@@ -136,6 +136,10 @@ impl Prepared {
     pub fn network(&self, key: &[u8; 32]) -> u64 {
         self.identity.network(key)
     }
+
+    fn location(&self) -> &Location {
+        self.location.as_deref().unwrap_or(&location::UNKNOWN)
+    }
 }
 
 /// One site that an event is for, at the moment of the event.
@@ -152,26 +156,26 @@ pub struct Target<'a> {
     pub now: u32,
 }
 
-/// The whole pipeline for one site.
+/// The whole pipeline for one site, for a caller that keeps what comes out.
 ///
 /// # Errors
 /// Why an event is not counted.
 pub fn process(
     facts: &Facts<'_>,
-    payload: &Payload,
+    payload: &Payload<'_>,
     target: &Target<'_>,
     cx: &Context<'_>,
-) -> Result<Reduced, Refusal> {
+) -> Result<Reduced<'static>, Refusal> {
     admit(payload, target.site, target.rules)?;
     let prepared = prepare(facts, payload, cx)?;
-    reduce(&prepared, payload, target)
+    reduce(&prepared, payload, target).map(Reduced::into_owned)
 }
 
 /// The rules of a site that need no more than the page: whether it counts it.
 ///
 /// # Errors
 /// [`Outcome::OptedOut`] or [`Outcome::Excluded`].
-pub fn admit(payload: &Payload, site: &Site, rules: &SiteRules) -> Result<(), Refusal> {
+pub fn admit(payload: &Payload<'_>, site: &Site, rules: &SiteRules) -> Result<(), Refusal> {
     if payload.opted_out() {
         return Err(Outcome::OptedOut.into());
     }
@@ -188,11 +192,11 @@ pub fn admit(payload: &Payload, site: &Site, rules: &SiteRules) -> Result<(), Re
 ///
 /// # Errors
 /// [`Outcome::OptedOut`] or [`Outcome::Bot`].
-pub fn prepare(
-    facts: &Facts<'_>,
-    payload: &Payload,
+pub fn prepare<'a>(
+    facts: &Facts<'a>,
+    payload: &'a Payload<'_>,
     cx: &Context<'_>,
-) -> Result<Prepared, Refusal> {
+) -> Result<Prepared<'a>, Refusal> {
     let headers = facts.headers;
     if opted_out(headers) || payload.opted_out() {
         return Err(Outcome::OptedOut.into());
@@ -213,24 +217,22 @@ pub fn prepare(
     }
     // A mail service that fetches for its readers says where its own machines are.
     let (location, (agent, score)) = if is_mail_reader {
-        (Arc::default(), (Arc::default(), 0))
+        (None, (Arc::default(), 0))
     } else {
         let (agent, score) = agent(headers, seen.agent);
         let score = if facts.by_key { 0 } else { score };
         (cx.lookups.geo.locate(&resolved.addr), (agent, score))
     };
-    let referrer = url::foreign_host(&payload.referrer);
     Ok(Prepared {
         identity: Identity::new(resolved.addr, user_agent),
         location,
         agent,
         score,
-        source: payload.source(&referrer),
         is_spam: cx.lookups.spam.contains(&payload.referrer),
-        referrer,
-        language: match payload.language.as_str() {
+        referrer: url::foreign_host(&payload.referrer),
+        language: match &*payload.language {
             "" => signals::language(headers.accept_language),
-            sent => sent.to_owned(),
+            sent => Cow::Borrowed(sent),
         },
         untrusted_forwarded: resolved.untrusted_forwarded,
     })
@@ -248,11 +250,4 @@ pub fn load_tables() {
     bots::load();
     lists::load();
     source::load();
-}
-
-impl Payload {
-    fn source(&self, referrer: &str) -> Source {
-        let none = url::Campaign::default();
-        source::find(self.page.as_ref().map_or(&none, |page| &page.campaign), referrer)
-    }
 }

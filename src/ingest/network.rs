@@ -6,7 +6,7 @@ use crate::ingest::address::ClientAddr;
 
 /// The network of an address: the address itself for IPv4, the first 64 bits for IPv6 (what one
 /// household or one office is given), so that nobody has more than one by counting up.
-struct Cut {
+pub(crate) struct Cut {
     bytes: [u8; 8],
     length: usize,
 }
@@ -21,8 +21,7 @@ pub fn far_network(addr: &ClientAddr, key: &[u8; 32]) -> Option<u64> {
     if is_near(addr.ip()) {
         return None;
     }
-    let cut = cut(addr.ip());
-    let hash = blake3::keyed_hash(key, cut.bytes.get(..cut.length).unwrap_or_default());
+    let hash = blake3::keyed_hash(key, Cut::of(addr.ip()).bytes());
     let first = hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
     Some(u64::from_le_bytes(*first))
 }
@@ -49,20 +48,26 @@ pub fn is_near(addr: IpAddr) -> bool {
     }
 }
 
-fn cut(addr: IpAddr) -> Cut {
-    let mut bytes = [0; 8];
-    let length = match addr.to_canonical() {
-        IpAddr::V4(addr) => {
-            let octets = addr.octets();
-            bytes.iter_mut().zip(octets).for_each(|(to, from)| *to = from);
-            octets.len()
-        }
-        IpAddr::V6(addr) => {
-            bytes.iter_mut().zip(addr.octets()).for_each(|(to, from)| *to = from);
-            bytes.len()
-        }
-    };
-    Cut { bytes, length }
+impl Cut {
+    pub(crate) fn of(addr: IpAddr) -> Self {
+        let mut bytes = [0; 8];
+        let length = match addr.to_canonical() {
+            IpAddr::V4(addr) => {
+                let octets = addr.octets();
+                bytes.iter_mut().zip(octets).for_each(|(to, from)| *to = from);
+                octets.len()
+            }
+            IpAddr::V6(addr) => {
+                bytes.iter_mut().zip(addr.octets()).for_each(|(to, from)| *to = from);
+                bytes.len()
+            }
+        };
+        Self { bytes, length }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

@@ -4,21 +4,21 @@
 //! payload that opts out keeps nothing at all. Errors name the field and the rule, never the value.
 //! Names of client address, User-Agent and time are not read.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use crate::ingest::body::{Body, Key};
-use crate::ingest::fields::{is_one, optional_text, says_dnt, says_gpc, screen, whole};
+use crate::ingest::body::{Body, Key, Sent};
+use crate::ingest::fields::{
+    checked_name, is_one, optional_text, page, says_dnt, says_gpc, screen, sites, whole,
+};
 use crate::ingest::measured::{self, Report};
 use crate::ingest::props::{self, Props};
 use crate::ingest::revenue::{self, Revenue};
-use crate::ingest::text::clean;
-use crate::ingest::url::{self, Page, PageError};
+use crate::ingest::text::then;
+use crate::ingest::url::{self, Page};
 use crate::model::SCROLL_NONE;
 
-/// Longest name of an event, in characters, as the wire format says.
-pub(crate) const NAME_CHARS_MAX: usize = 120;
-/// Sites that one event may be sent to; a longer list is a mistake or an amplifier.
-pub(crate) const SITES_MAX: usize = 20;
 /// Engaged time from which a report is not believed, in milliseconds (30 days).
 pub(crate) const ENGAGED_MS_LIMIT: u64 = 30 * 86_400_000;
 
@@ -32,26 +32,27 @@ pub const WEB_VITALS: &str = "web_vitals";
 /// The name under which a page reports an error of its scripts.
 pub const SCRIPT_ERROR: &str = "js_error";
 
-/// What was sent, reduced. Neither `Debug` nor `Clone`: it stays within one request.
+/// What was sent, reduced; texts that needed no change lie where they were received. Neither
+/// `Debug` nor `Clone`: it stays within one request.
 #[derive(Default)]
-pub struct Payload {
+pub struct Payload<'a> {
     pub(crate) opted_out: bool,
-    pub(crate) sites: Vec<String>,
-    pub(crate) name: String,
+    pub(crate) sites: Vec<Cow<'a, str>>,
+    pub(crate) name: Cow<'a, str>,
     /// The page; none for a pixel in a mail.
-    pub(crate) page: Option<Page>,
+    pub(crate) page: Option<Page<'a>>,
     /// The page is only what the browser's `Referer` says, and a campaign was named: it may be
     /// a mail read in a browser.
     pub(crate) page_may_be_mail: bool,
     /// Campaign of a pixel.
-    pub(crate) pixel_campaign: String,
+    pub(crate) pixel_campaign: Cow<'a, str>,
     /// Host of the referrer, not yet reduced.
-    pub(crate) referrer: String,
+    pub(crate) referrer: Cow<'a, str>,
     pub(crate) interactive: bool,
     pub(crate) engaged_ms: u32,
     pub(crate) scroll: u8,
     pub(crate) screen: &'static str,
-    pub(crate) language: String,
+    pub(crate) language: Cow<'a, str>,
     pub(crate) props: Props,
     pub(crate) revenue: Option<Revenue>,
     pub(crate) report: Report,
@@ -76,7 +77,7 @@ impl PayloadError {
     }
 }
 
-impl Payload {
+impl<'a> Payload<'a> {
     /// Whether the payload itself says that the visitor opted out; it is empty then.
     #[must_use]
     pub fn opted_out(&self) -> bool {
@@ -85,7 +86,7 @@ impl Payload {
 
     /// The sites the event is for: small letters, without `www.`, each once, at least one.
     #[must_use]
-    pub fn sites(&self) -> &[String] {
+    pub fn sites(&self) -> &[Cow<'a, str>] {
         &self.sites
     }
 
@@ -110,102 +111,72 @@ impl Payload {
 ///
 /// # Errors
 /// When it is no JSON object, or a field breaks a rule of the wire format.
-pub fn parse_event(body: &[u8]) -> Result<Payload, PayloadError> {
-    let body: Body = serde_json::from_slice(body)
+pub fn parse_event(body: &[u8]) -> Result<Payload<'_>, PayloadError> {
+    let mut body: Body<'_> = serde_json::from_slice(body)
         .map_err(|_| error("request", "must be a JSON object in UTF-8"))?;
-    let first = |keys: &[Key]| body.first(keys);
-    if first(&[Key::Dnt]).is_some_and(says_dnt) || first(&[Key::Gpc]).is_some_and(says_gpc) {
+    let mut first = |keys: &[Key]| body.take(keys);
+    let says_dnt = first(&[Key::Dnt]).is_some_and(|value| says_dnt(&value));
+    if says_dnt || first(&[Key::Gpc]).is_some_and(|value| says_gpc(&value)) {
         return Ok(Payload::opt_out());
     }
     let domain = optional_text("domain", first(&[Key::D, Key::Domain]))?;
     let address =
         optional_text("url", first(&[Key::U, Key::Url]))?.filter(|text| !text.trim().is_empty());
-    if domain.or(address).is_none() {
+    if domain.is_none() && address.is_none() {
         return Err(error("domain", "can't be blank"));
     }
     let name = event_name(first(&[Key::N, Key::Name]))?;
-    let by_fragment = first(&[Key::H, Key::HashMode]).is_some_and(is_one);
+    let by_fragment = first(&[Key::H, Key::HashMode]).is_some_and(|value| is_one(&value));
     let page = page(address.ok_or(error("url", "can't be blank"))?, by_fragment)?;
     let mut payload = Payload {
-        sites: sites(domain.unwrap_or(&page.hostname))?,
-        referrer: first(&[Key::R, Key::Referrer])
-            .and_then(Value::as_str)
-            .map(url::referrer_host)
-            .unwrap_or_default(),
-        interactive: first(&[Key::I, Key::Interactive]) != Some(&Value::Bool(false)),
-        screen: first(&[Key::W]).and_then(whole).map_or("", screen),
-        language: first(&[Key::L]).and_then(Value::as_str).map(primary).unwrap_or_default(),
-        props: props::read(first(&[Key::M, Key::Meta, Key::P, Key::Props]))?,
+        sites: sites(domain.unwrap_or_else(|| page.hostname.clone()))?,
+        referrer: then(text(first(&[Key::R, Key::Referrer])), url::referrer_host),
+        interactive: first(&[Key::I, Key::Interactive]) != Some(Sent::Other(Value::Bool(false))),
+        screen: first(&[Key::W]).as_ref().and_then(whole).map_or("", screen),
+        language: then(text(first(&[Key::L])), primary),
+        props: props::read(first(&[Key::M, Key::Meta, Key::P, Key::Props]).as_ref())?,
         scroll: SCROLL_NONE,
         page: Some(page),
         name,
         ..Payload::default()
     };
-    match payload.name.as_str() {
+    match &*payload.name {
         ENGAGEMENT => engagement(&mut payload, first(&[Key::E]), first(&[Key::Sd]))?,
-        WEB_VITALS => payload.report = Report::Vitals(measured::vitals(first(&[Key::V]))?),
-        SCRIPT_ERROR => payload.report = Report::ScriptError(measured::template(first(&[Key::T]))?),
-        _ => payload.revenue = first(&[Key::Dollar, Key::Revenue]).and_then(revenue::read),
+        WEB_VITALS => {
+            payload.report = Report::Vitals(measured::vitals(first(&[Key::V]).as_ref())?);
+        }
+        SCRIPT_ERROR => {
+            payload.report = Report::ScriptError(measured::template(first(&[Key::T]).as_ref())?);
+        }
+        _ => {
+            let sent = first(&[Key::Dollar, Key::Revenue]);
+            payload.revenue = sent.as_ref().and_then(revenue::read);
+        }
     }
     Ok(payload)
-}
-
-/// A page address, with its error under the field `url`.
-pub(crate) fn page(address: &str, by_fragment: bool) -> Result<Page, PayloadError> {
-    url::page(address.trim(), by_fragment).map_err(|reason| match reason {
-        PageError::TooLong => error("url", "is too long: at most 2000 bytes"),
-        PageError::Scheme => error("url", "scheme is not allowed: send the address of a page"),
-        PageError::NotAbsolute => {
-            error("url", "must be a full address, such as https://example.com/page")
-        }
-    })
-}
-
-/// The sites of a comma list.
-pub(crate) fn sites(list: &str) -> Result<Vec<String>, PayloadError> {
-    let mut sites = Vec::new();
-    for name in list.split(',').map(url::site_name).filter(|name| !name.is_empty()) {
-        if sites.contains(&name) {
-            continue;
-        }
-        if sites.len() == SITES_MAX {
-            return Err(error("domain", "names too many sites: at most 20"));
-        }
-        sites.push(name);
-    }
-    if sites.is_empty() { Err(error("domain", "can't be blank")) } else { Ok(sites) }
-}
-
-/// A name that is fit to be stored: bounded, cleaned, without mail addresses.
-pub(crate) fn checked_name(name: &str) -> Result<String, PayloadError> {
-    if name.chars().count() > NAME_CHARS_MAX {
-        return Err(error("event_name", "is too long: at most 120 characters"));
-    }
-    let bytes_max = NAME_CHARS_MAX * char::MAX_LEN_UTF8;
-    let name = clean(&url::text(name.trim(), bytes_max), bytes_max);
-    if name.is_empty() { Err(error("event_name", "can't be blank")) } else { Ok(name) }
 }
 
 pub(crate) const fn error(field: &'static str, message: &'static str) -> PayloadError {
     PayloadError { field, message }
 }
 
-fn event_name(value: Option<&Value>) -> Result<String, PayloadError> {
+fn event_name(value: Option<Sent<'_>>) -> Result<Cow<'_, str>, PayloadError> {
     match value {
         None => Err(error("event_name", "can't be blank")),
-        Some(Value::String(name)) => checked_name(name),
-        Some(Value::Number(number)) => checked_name(&number.to_string()),
-        Some(_) => Err(error("event_name", "must be a string")),
+        Some(Sent::Text(name)) => checked_name(name),
+        Some(Sent::Other(Value::Number(number))) => checked_name(Cow::Owned(number.to_string())),
+        Some(Sent::Other(_)) => Err(error("event_name", "must be a string")),
     }
 }
 
 fn engagement(
-    payload: &mut Payload,
-    engaged: Option<&Value>,
-    scroll: Option<&Value>,
+    payload: &mut Payload<'_>,
+    engaged: Option<Sent<'_>>,
+    scroll: Option<Sent<'_>>,
 ) -> Result<(), PayloadError> {
-    let engaged = engaged.and_then(whole).filter(|ms| *ms < ENGAGED_MS_LIMIT);
-    let scroll = scroll.and_then(whole).and_then(|percent| u8::try_from(percent.min(100)).ok());
+    let engaged = engaged.as_ref().and_then(whole).filter(|ms| *ms < ENGAGED_MS_LIMIT);
+    let scroll = scroll.as_ref().and_then(whole);
+    let scroll = scroll.and_then(|percent| u8::try_from(percent.min(100)).ok());
     if engaged.is_none() && scroll.is_none() {
         return Err(error("e", "or sd must be given with an engagement event"));
     }
@@ -215,7 +186,15 @@ fn engagement(
     Ok(())
 }
 
-fn primary(language: &str) -> String {
+/// The text of a value; empty when it is none.
+fn text(value: Option<Sent<'_>>) -> Cow<'_, str> {
+    match value {
+        Some(Sent::Text(text)) => text,
+        _ => Cow::Borrowed(""),
+    }
+}
+
+fn primary(language: &str) -> Cow<'_, str> {
     crate::ingest::signals::language(Some(language.as_bytes()))
 }
 
@@ -225,12 +204,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ingest::fields::{NAME_CHARS_MAX, SITES_MAX};
 
-    fn read(body: &Value) -> Result<Payload, PayloadError> {
-        parse_event(body.to_string().as_bytes())
+    fn read(body: &Value) -> Result<Payload<'static>, PayloadError> {
+        parse_event(body.to_string().leak().as_bytes())
     }
 
-    fn parsed(changes: Value) -> Payload {
+    fn parsed(changes: Value) -> Payload<'static> {
         let mut body = json!({"n": "pageview", "u": "https://example.com/a", "d": "example.com"});
         let Value::Object(changes) = changes else { panic!("an object") };
         body.as_object_mut().unwrap().extend(changes);

@@ -7,10 +7,11 @@ use std::borrow::Cow;
 
 use url::form_urlencoded;
 
+use crate::ingest::fields::{checked_name, page, sites};
 use crate::ingest::payload::{
-    ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, checked_name, error,
-    page, sites,
+    ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, error,
 };
+use crate::ingest::text::then;
 use crate::ingest::url::{CAMPAIGN_BYTES_MAX, text};
 use crate::model::SCROLL_NONE;
 
@@ -21,7 +22,10 @@ const QUERY_BYTES_MAX: usize = 8192;
 ///
 /// # Errors
 /// When the site is missing, the page cannot be read, or there is neither page nor campaign.
-pub fn parse_pixel(query: &str, referer: Option<&[u8]>) -> Result<Payload, PayloadError> {
+pub fn parse_pixel<'a>(
+    query: &'a str,
+    referer: Option<&'a [u8]>,
+) -> Result<Payload<'a>, PayloadError> {
     if query.len() > QUERY_BYTES_MAX {
         return Err(error("request", "query is too long: at most 8192 bytes"));
     }
@@ -40,17 +44,18 @@ pub fn parse_pixel(query: &str, referer: Option<&[u8]>) -> Result<Payload, Paylo
     if form_urlencoded::parse(query.as_bytes()).any(is_signal) {
         return Ok(Payload::opt_out());
     }
-    let sites = sites(&first("site").ok_or(error("site", "can't be blank"))?)
+    let sites = sites(first("site").ok_or(error("site", "can't be blank"))?)
         .map_err(|reason| error("site", reason.message))?;
-    let name = checked_name(first("event").as_deref().unwrap_or(PAGEVIEW))?;
-    if [ENGAGEMENT, SCRIPT_ERROR, WEB_VITALS].contains(&name.as_str()) {
+    let name = checked_name(first("event").unwrap_or(Cow::Borrowed(PAGEVIEW)))?;
+    if [ENGAGEMENT, SCRIPT_ERROR, WEB_VITALS].contains(&&*name) {
         return Err(error("event", "is a name that only the script reports"));
     }
-    let campaign = first("campaign").map(|value| text(value.trim(), CAMPAIGN_BYTES_MAX));
-    let named = first("u").map(|address| page(&address, false)).transpose()?;
+    let campaign =
+        first("campaign").map(|value| then(value, |value| text(value.trim(), CAMPAIGN_BYTES_MAX)));
+    let named = first("u").map(|address| page(address, false)).transpose()?;
     let referring = || {
         let address = std::str::from_utf8(referer?).ok()?;
-        page(address, false).ok()
+        page(Cow::Borrowed(address), false).ok()
     };
     let page_is_named = named.is_some();
     let page = named.or_else(referring);
@@ -76,7 +81,7 @@ mod tests {
     use super::*;
 
     fn path(query: &str, referer: Option<&[u8]>) -> Option<String> {
-        parse_pixel(query, referer).ok().unwrap().page.map(|page| page.path)
+        parse_pixel(query, referer).ok().unwrap().page.map(|page| page.path.into_owned())
     }
 
     #[test]

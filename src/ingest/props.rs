@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
+use crate::ingest::body::Sent;
 use crate::ingest::payload::{PayloadError, error};
 use crate::ingest::placeholder::identifies;
 use crate::ingest::text::clean;
@@ -32,7 +33,7 @@ pub(crate) struct Props {
 }
 
 /// Reads the properties.
-pub(crate) fn read(value: Option<&Value>) -> Result<Props, PayloadError> {
+pub(crate) fn read(value: Option<&Sent<'_>>) -> Result<Props, PayloadError> {
     let Some(sent) = value.and_then(object) else { return Ok(Props::default()) };
     let mut props = Props::default();
     for (name, value) in sent.iter().take(SENT_MAX) {
@@ -46,7 +47,7 @@ pub(crate) fn read(value: Option<&Value>) -> Result<Props, PayloadError> {
         if props.fit.len() == PROPS_MAX {
             continue;
         }
-        let name = clean(name, PROP_NAME_BYTES_MAX);
+        let name = clean(name, PROP_NAME_BYTES_MAX).into_owned();
         let value = kept(&clean(&value, PROP_VALUE_BYTES_MAX));
         let is_new = props.fit.iter().all(|(known, _)| *known != name);
         // A name that points at somebody is nobody's name of a property: it is not even counted.
@@ -74,15 +75,15 @@ fn kept(value: &str) -> Option<String> {
     if !is_page {
         return (!identifies(value)).then(|| value.to_owned());
     }
-    Some(text(value, PROP_VALUE_BYTES_MAX)).filter(|reduced| !reduced.is_empty())
+    Some(text(value, PROP_VALUE_BYTES_MAX).into_owned()).filter(|reduced| !reduced.is_empty())
 }
 
 /// The object itself, or the one in a string; anything else is no property.
-fn object(value: &Value) -> Option<Cow<'_, Map<String, Value>>> {
+fn object<'a>(value: &'a Sent<'_>) -> Option<Cow<'a, Map<String, Value>>> {
     match value {
-        Value::Object(object) => Some(Cow::Borrowed(object)),
-        Value::String(text) => serde_json::from_str(text).ok().map(Cow::Owned),
-        _ => None,
+        Sent::Other(Value::Object(object)) => Some(Cow::Borrowed(object)),
+        Sent::Text(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+        Sent::Other(_) => None,
     }
 }
 
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     fn kept(value: &Value) -> Vec<(String, String)> {
-        read(Some(value)).unwrap().fit
+        read(Some(&value.clone().into())).unwrap().fit
     }
 
     #[test]
@@ -137,7 +138,7 @@ mod tests {
             "port": "https://e.example:99999/?token=secret", "none": "https://?token=secret",
             "host": "http://203.0.113.9/a",
         });
-        let props = read(Some(&sent)).unwrap();
+        let props = read(Some(&sent.into())).unwrap();
         let fit = [
             ("host", "http://:address/a"),
             ("next", "/order/:number"),

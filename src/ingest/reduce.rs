@@ -3,9 +3,11 @@
 //! Here the rules of the site are applied that need the client's network or country, its path rules,
 //! and its list of properties. What is not kept is told by name.
 
+use std::borrow::Cow;
+
 use crate::ingest::channel;
 use crate::ingest::measured::Report;
-use crate::ingest::source::Source;
+use crate::ingest::source::{self, Source};
 use crate::ingest::url::{Campaign, Page};
 use crate::ingest::{Payload, Prepared, SiteRules, Target, props};
 use crate::model::{Event, KeptBack, Outcome, Refusal, ScriptError, Site, Vital};
@@ -16,9 +18,10 @@ pub(super) const EVENTS_WITH_PATH: [&str; 5] =
 
 /// What is stored of one event at one site.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Row {
+#[expect(clippy::large_enum_variant, reason = "nearly every row is an event; none is kept")]
+pub enum Row<'a> {
     /// An event of a visitor.
-    Event(Box<Event>),
+    Event(Event<'a>),
     /// What a page measured of itself, a value a metric.
     Vitals(Vec<Vital>),
     /// An error of a page's scripts.
@@ -27,43 +30,57 @@ pub enum Row {
 
 /// A row, and what of the event is not in it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reduced {
+pub struct Reduced<'a> {
     /// What is stored.
-    pub row: Row,
+    pub row: Row<'a>,
     /// What is not, by the name of its property.
     pub kept_back: Vec<(KeptBack, String)>,
     /// The source has a name of our table, of which there are few.
     pub source_is_known: bool,
 }
 
+impl Reduced<'_> {
+    /// The same on its own, for whoever keeps it.
+    #[must_use]
+    pub fn into_owned(self) -> Reduced<'static> {
+        let row = match self.row {
+            Row::Event(event) => Row::Event(event.into_owned()),
+            Row::Vitals(vitals) => Row::Vitals(vitals),
+            Row::ScriptError(error) => Row::ScriptError(error),
+        };
+        Reduced { row, ..self }
+    }
+}
+
 /// The row of one site, which has admitted the payload ([`crate::ingest::admit`]).
 ///
 /// # Errors
 /// [`Outcome::Excluded`] by network or country, [`Outcome::SpamReferrer`].
-pub fn reduce(
-    prepared: &Prepared,
-    payload: &Payload,
-    target: &Target<'_>,
-) -> Result<Reduced, Refusal> {
+pub fn reduce<'a>(
+    prepared: &'a Prepared<'_>,
+    payload: &'a Payload<'_>,
+    target: &Target<'a>,
+) -> Result<Reduced<'a>, Refusal> {
     let (site, rules) = (target.site, target.rules);
+    let place = prepared.location();
     if prepared.identity.is_within(rules.excluded_networks()) {
         return Err(Refusal::excluded("network"));
     }
-    if rules.excludes_country(&prepared.location.country) {
+    if rules.excludes_country(&place.country) {
         return Err(Refusal::excluded("country"));
     }
     let page = payload.page.as_ref().filter(|page| site.admits(&page.hostname));
     if prepared.is_spam && !is_own(payload, target, page) {
         return Err(Outcome::SpamReferrer.into());
     }
-    let path = page.map_or_else(String::new, |page| rules.path(&page.path, &page.query));
+    let path = page.map_or(Cow::Borrowed(""), |page| rules.path(&page.path, &page.query));
     let reported = match &payload.report {
         Report::None => {
             let (props, kept_back) = properties(payload, site, rules, &path);
             let source = source(prepared, payload, target, page);
             let source_is_known = source.is_known;
             let event = event(prepared, payload, target, (page, path, source), props);
-            return Ok(Reduced { row: Row::Event(Box::new(event)), kept_back, source_is_known });
+            return Ok(Reduced { row: Row::Event(event), kept_back, source_is_known });
         }
         Report::Vitals(values) => Row::Vitals(
             values
@@ -71,9 +88,9 @@ pub fn reduce(
                 .map(|(metric, bucket)| Vital {
                     site: site.id,
                     day: target.moment.day,
-                    path: path.clone(),
+                    path: path.clone().into_owned(),
                     device: prepared.agent.device.to_owned(),
-                    country: prepared.location.country.clone(),
+                    country: place.country.clone(),
                     metric: *metric,
                     bucket: *bucket,
                 })
@@ -82,7 +99,7 @@ pub fn reduce(
         Report::ScriptError(template) => Row::ScriptError(ScriptError {
             site: site.id,
             day: target.moment.day,
-            path,
+            path: path.into_owned(),
             browser: prepared.agent.browser.to_owned(),
             template: template.clone(),
         }),
@@ -90,21 +107,21 @@ pub fn reduce(
     Ok(Reduced { row: reported, kept_back: Vec::new(), source_is_known: false })
 }
 
-fn event(
-    prepared: &Prepared,
-    payload: &Payload,
+/// Names and values of properties.
+type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+fn event<'a>(
+    prepared: &'a Prepared<'_>,
+    payload: &'a Payload<'_>,
     target: &Target<'_>,
-    (page, path, source): (Option<&Page>, String, Source),
-    props: Vec<(String, String)>,
-) -> Event {
+    (page, path, source): (Option<&'a Page<'_>>, Cow<'a, str>, Source<'a>),
+    props: Pairs<'a>,
+) -> Event<'a> {
     let site = target.site;
-    let hostname = page.map_or("", |page| &page.hostname);
+    let text = |text: &'a str| Cow::Borrowed(text);
     let is_own = is_own(payload, target, page);
-    let referrer = if is_own { "" } else { &prepared.referrer };
-    let utm = |field: fn(&Campaign) -> &String| {
-        page.map_or_else(String::new, |page| field(&page.campaign).clone())
-    };
-    let (place, agent) = (&prepared.location, &prepared.agent);
+    let utm = |field: fn(&Campaign) -> &String| text(page.map_or("", |page| field(&page.campaign)));
+    let (place, agent) = (prepared.location(), &prepared.agent);
     let revenue = payload.revenue.as_ref();
     Event {
         site: site.id,
@@ -112,61 +129,58 @@ fn event(
         hour: target.moment.hour,
         ts: target.now,
         visitor: page.and(target.key).map_or(0, |key| prepared.identity.token(key)),
-        name: payload.name.clone(),
+        name: text(&payload.name),
         interactive: payload.interactive,
         by_key: false,
-        hostname: hostname.to_owned(),
+        hostname: text(page.map_or("", |page| &page.hostname)),
         path,
-        referrer: referrer.to_owned(),
-        source: source.name,
-        channel: source.channel.to_owned(),
+        referrer: text(if is_own { "" } else { &prepared.referrer }),
+        source: text(source.name),
+        channel: text(source.channel),
         utm_source: utm(|campaign| &campaign.source),
         utm_medium: utm(|campaign| &campaign.medium),
-        utm_campaign: match payload.pixel_campaign.as_str() {
+        utm_campaign: match &*payload.pixel_campaign {
             "" => utm(|campaign| &campaign.campaign),
-            named => named.to_owned(),
+            named => text(named),
         },
         utm_term: utm(|campaign| &campaign.term),
         utm_content: utm(|campaign| &campaign.content),
-        country: place.country.clone(),
-        region: place.region.clone(),
-        city: place.city.clone(),
-        browser: agent.browser.to_owned(),
-        browser_version: agent.browser_version.clone(),
-        os: agent.os.to_owned(),
-        os_version: agent.os_version.clone(),
-        device: agent.device.to_owned(),
-        language: prepared.language.clone(),
-        screen: payload.screen.to_owned(),
-        click_id: page.map_or("", |page| page.campaign.click_id).to_owned(),
+        country: text(&place.country),
+        region: text(&place.region),
+        city: text(&place.city),
+        browser: text(agent.browser),
+        browser_version: text(&agent.browser_version),
+        os: text(agent.os),
+        os_version: text(&agent.os_version),
+        device: text(agent.device),
+        language: text(&prepared.language),
+        screen: text(payload.screen),
+        click_id: text(page.map_or("", |page| page.campaign.click_id)),
         score: prepared.score,
         engaged_ms: payload.engaged_ms,
         scroll: payload.scroll,
         props,
         revenue: revenue.map_or(0, |revenue| revenue.thousandths),
-        currency: revenue.map_or_else(String::new, |revenue| revenue.currency.clone()),
+        currency: text(revenue.map_or("", |revenue| &revenue.currency)),
     }
 }
 
-/// Where the event comes from: a mail, the site itself, or what was prepared.
-fn source(
-    prepared: &Prepared,
-    payload: &Payload,
+/// Where the event comes from: a mail, the site itself, or elsewhere.
+fn source<'a>(
+    prepared: &'a Prepared<'_>,
+    payload: &Payload<'_>,
     target: &Target<'_>,
-    page: Option<&Page>,
-) -> Source {
-    match page {
-        None => {
-            let name = channel::EMAIL.to_owned();
-            Source { name, channel: channel::EMAIL, is_known: true }
-        }
-        Some(_) if is_own(payload, target, page) => payload.source(""),
-        Some(_) => prepared.source.clone(),
-    }
+    page: Option<&'a Page<'_>>,
+) -> Source<'a> {
+    let Some(found) = page else {
+        return Source { name: channel::EMAIL, channel: channel::EMAIL, is_known: true };
+    };
+    let is_own = is_own(payload, target, page);
+    source::find(&found.campaign, if is_own { "" } else { &prepared.referrer })
 }
 
 /// Whether the referrer is a page of the site itself.
-fn is_own(payload: &Payload, target: &Target<'_>, page: Option<&Page>) -> bool {
+fn is_own(payload: &Payload<'_>, target: &Target<'_>, page: Option<&Page<'_>>) -> bool {
     target.site.admits(&payload.referrer)
         || payload.referrer == page.map_or("", |page| &page.hostname)
 }
@@ -174,7 +188,7 @@ fn is_own(payload: &Payload, target: &Target<'_>, page: Option<&Page>) -> bool {
 type KeptBackNames = Vec<(KeptBack, String)>;
 
 /// A value that is a path, or an address, of the site follows the site's rules for paths.
-fn by_rules(value: &str, site: &Site, rules: &SiteRules) -> String {
+fn by_rules<'a>(value: &'a str, site: &Site, rules: &'a SiteRules) -> Cow<'a, str> {
     if value.starts_with('/') {
         return rules.path(value, &[]);
     }
@@ -183,38 +197,36 @@ fn by_rules(value: &str, site: &Site, rules: &SiteRules) -> String {
         && let Some((host, path)) = rest.split_once('/')
         && site.admits(host)
     {
-        return format!("{scheme}://{host}{}", rules.path(&format!("/{path}"), &[]));
+        let path = format!("/{path}");
+        return Cow::Owned(format!("{scheme}://{host}{}", rules.path(&path, &[])));
     }
-    value.to_owned()
+    Cow::Borrowed(value)
 }
 
 /// The properties that the site keeps, and the names of the others.
-fn properties(
-    payload: &Payload,
+fn properties<'a>(
+    payload: &'a Payload<'_>,
     site: &Site,
-    rules: &SiteRules,
-    path: &str,
-) -> (Vec<(String, String)>, KeptBackNames) {
+    rules: &'a SiteRules,
+    path: &Cow<'a, str>,
+) -> (Pairs<'a>, KeptBackNames) {
     let mut kept_back: KeptBackNames = Vec::new();
     let identifying = payload.props.identifying.iter();
     kept_back.extend(identifying.map(|name| match rules.keeps(name) {
         true => (KeptBack::Value, name.clone()),
         false => (KeptBack::Property, name.clone()),
     }));
-    let mut kept = Vec::new();
+    let mut kept: Pairs<'a> = Vec::new();
     for (name, value) in &payload.props.fit {
         if rules.keeps(name) {
-            kept.push((name.clone(), by_rules(value, site, rules)));
+            kept.push((Cow::Borrowed(name), by_rules(value, site, rules)));
         } else {
             kept_back.push((KeptBack::Property, name.clone()));
         }
     }
     let is_given = kept.iter().any(|(name, _)| name == "path");
-    if EVENTS_WITH_PATH.contains(&payload.name.as_str())
-        && !is_given
-        && kept.len() < props::PROPS_MAX
-    {
-        kept.push(("path".to_owned(), path.to_owned()));
+    if EVENTS_WITH_PATH.contains(&&*payload.name) && !is_given && kept.len() < props::PROPS_MAX {
+        kept.push((Cow::Borrowed("path"), path.clone()));
         kept.sort_unstable();
     }
     (kept, kept_back)

@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use crate::ingest::body::Sent;
+
 /// Largest amount that is believed, in units of the currency, either way.
 const AMOUNT_UNITS_MAX: i64 = 1_000_000_000_000;
 
@@ -18,14 +20,14 @@ pub(crate) struct Revenue {
 }
 
 /// Reads a revenue, if it is one.
-pub(crate) fn read(value: &Value) -> Option<Revenue> {
+pub(crate) fn read(value: &Sent<'_>) -> Option<Revenue> {
     let inner: Value;
     let object = match value {
-        Value::String(text) => {
+        Sent::Text(text) => {
             inner = serde_json::from_str(text).ok()?;
             inner.as_object()?
         }
-        other => other.as_object()?,
+        Sent::Other(value) => value.as_object()?,
     };
     let currency = object.get("currency")?.as_str()?.trim().to_ascii_uppercase();
     let is_code = currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase());
@@ -77,7 +79,7 @@ mod tests {
             (json!(".5"), None),
             (json!(true), None),
         ] {
-            let found = read(&json!({"amount": amount, "currency": "eur"}));
+            let found = read(&json!({"amount": amount, "currency": "eur"}).into());
             assert_eq!(found.map(|revenue| revenue.thousandths), expected, "{amount}");
         }
     }
@@ -85,11 +87,11 @@ mod tests {
     #[test]
     fn revenue_needs_a_currency_and_may_be_a_string() {
         let revenue = Revenue { thousandths: 1_000, currency: "USD".into() };
-        assert_eq!(read(&json!(r#"{"amount":1,"currency":"USD"}"#)), Some(revenue));
+        assert_eq!(read(&json!(r#"{"amount":1,"currency":"USD"}"#).into()), Some(revenue));
         for wrong in
             [json!({"amount": 1}), json!({"amount": 1, "currency": "EURO"}), json!("x"), json!(5)]
         {
-            assert_eq!(read(&wrong), None);
+            assert_eq!(read(&wrong.into()), None);
         }
     }
 }

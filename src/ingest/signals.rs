@@ -4,6 +4,10 @@
 //! anything else is looked at. [`Headers`] borrows from the request and is never kept, copied or
 //! printed.
 
+use std::borrow::Cow;
+
+use crate::ingest::text::small;
+
 /// The headers of interest, as received. Neither `Debug` nor `Clone`: they name a person.
 #[derive(Default)]
 pub struct Headers<'a> {
@@ -64,14 +68,14 @@ pub fn is_ahead_of_time(headers: &Headers<'_>) -> bool {
 /// The primary language of `Accept-Language`, when it has two or three letters; else empty.
 ///
 /// Only the first entry is read: more of the list would tell people apart.
-pub(crate) fn language(value: Option<&[u8]>) -> String {
+pub(crate) fn language(value: Option<&[u8]>) -> Cow<'_, str> {
     let first = value.unwrap_or_default().split(|byte| matches!(byte, b',' | b';')).next();
     let primary = first.unwrap_or_default().split(|byte| matches!(byte, b'-' | b'_')).next();
-    let primary = primary.unwrap_or_default().trim_ascii();
-    if matches!(primary.len(), 2 | 3) && primary.iter().all(u8::is_ascii_alphabetic) {
-        String::from_utf8_lossy(primary).to_ascii_lowercase()
+    let primary = std::str::from_utf8(primary.unwrap_or_default().trim_ascii()).unwrap_or_default();
+    if matches!(primary.len(), 2 | 3) && primary.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        small(primary)
     } else {
-        String::new()
+        Cow::Borrowed("")
     }
 }
 

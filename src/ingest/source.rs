@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::ingest::channel::{self, Touch};
+use crate::ingest::text::small;
 use crate::ingest::url::{Campaign, site_name};
 
 /// First labels of the names of apps, which are written the other way round.
@@ -29,10 +30,10 @@ pub(crate) enum Kind {
 }
 
 /// Name and channel of a visit's origin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source<'a> {
     /// Such as `Google`; empty for direct visits.
-    pub name: String,
+    pub name: &'a str,
     /// Such as `Organic Search`.
     pub channel: &'static str,
     /// The name is one of our table.
@@ -94,18 +95,18 @@ static LOOKUP: LazyLock<Lookup> = LazyLock::new(|| {
 /// Finds name and channel; `referrer` is a reduced host, empty when there is none or it is the
 /// site's own.
 #[must_use]
-pub fn find(campaign: &Campaign, referrer: &str) -> Source {
+pub fn find<'a>(campaign: &'a Campaign, referrer: &'a str) -> Source<'a> {
     let word = [&campaign.source, &campaign.reference].into_iter().find(|word| !word.is_empty());
     let known = match word {
         Some(word) => by_word(word),
         None => by_host(referrer),
     };
-    let own_name = || word.map_or_else(|| registrable(referrer).to_owned(), Clone::clone);
-    let name = known.map_or_else(own_name, |known| known.name.clone());
+    let own_name = || word.map_or_else(|| registrable(referrer), String::as_str);
+    let name = known.map_or_else(own_name, |known| &known.name);
     let channel = channel::of(&Touch {
         kind: known.map(|known| known.kind),
         is_paid_source: known.is_some_and(|known| known.paid),
-        source: &name,
+        source: name,
         medium: &campaign.medium,
         campaign: &campaign.campaign,
         has_referrer: !referrer.is_empty(),
@@ -121,8 +122,8 @@ pub(crate) fn load() {
 }
 
 fn by_word(word: &str) -> Option<&'static Known> {
-    let word = word.trim().to_lowercase();
-    LOOKUP.words.get(&word).or_else(|| {
+    let word = small(word.trim());
+    LOOKUP.words.get(&*word).or_else(|| {
         let is_host = word.contains('.') && !word.contains(['/', ' ']);
         is_host.then(|| by_host(&site_name(&word))).flatten()
     })
@@ -188,15 +189,16 @@ mod tests {
     use super::*;
 
     fn referred(host: &str) -> (String, &'static str) {
-        let source = find(&Campaign::default(), host);
-        (source.name, source.channel)
+        let direct = Campaign::default();
+        let source = find(&direct, host);
+        (source.name.to_owned(), source.channel)
     }
 
     fn tagged(source: &str, medium: &str) -> (String, &'static str) {
         let campaign =
             Campaign { source: source.into(), medium: medium.into(), ..Campaign::default() };
         let source = find(&campaign, "");
-        (source.name, source.channel)
+        (source.name.to_owned(), source.channel)
     }
 
     #[test]

@@ -8,40 +8,35 @@
 //! the [`Identity`] is dropped. The key is the caller's: 32 random bytes per site and day.
 
 use ipnet::IpNet;
-use zeroize::Zeroize;
 
 use crate::ingest::address::ClientAddr;
+use crate::ingest::network::Cut;
 
 /// Bytes of a User-Agent that count; longer ones are cut, so that a request cannot cost more.
 pub const USER_AGENT_BYTES_MAX: usize = 512;
 
 /// What a token is computed from: lives as long as one request. Neither `Debug` nor `Clone`.
-pub struct Identity {
+pub struct Identity<'a> {
     client: ClientAddr,
-    address: Vec<u8>,
-    message: Vec<u8>,
+    user_agent: &'a [u8],
 }
 
-impl Identity {
+impl<'a> Identity<'a> {
     /// Takes the address and the User-Agent bytes as received.
     #[must_use]
-    pub fn new(address: ClientAddr, user_agent: &[u8]) -> Self {
-        let client = address;
-        let address = client.network_bytes();
-        let user_agent = capped(user_agent);
-        let mut message = Vec::with_capacity(8 + address.len() + user_agent.len());
-        for part in [address.as_slice(), user_agent] {
-            let length = u32::try_from(part.len()).expect("at most 512 bytes");
-            message.extend_from_slice(&length.to_le_bytes());
-            message.extend_from_slice(part);
-        }
-        Self { client, address, message }
+    pub fn new(client: ClientAddr, user_agent: &'a [u8]) -> Self {
+        Self { client, user_agent: capped(user_agent) }
     }
 
     /// The token under the key of one site and day; never 0.
     #[must_use]
     pub fn token(&self, key: &[u8; 32]) -> u64 {
-        first_u64(&blake3::keyed_hash(key, &self.message)).max(1)
+        let mut hasher = blake3::Hasher::new_keyed(key);
+        for part in [Cut::of(self.client.ip()).bytes(), self.user_agent] {
+            let length = u32::try_from(part.len()).expect("at most 512 bytes");
+            hasher.update(&length.to_le_bytes()).update(part);
+        }
+        first_u64(&hasher.finalize()).max(1)
     }
 
     /// Whether the client's address is in one of these networks.
@@ -54,15 +49,13 @@ impl Identity {
     /// The address is cut as for the token. The number must not outlive the key.
     #[must_use]
     pub fn network(&self, key: &[u8; 32]) -> u64 {
-        first_u64(&blake3::keyed_hash(key, &self.address))
+        first_u64(&blake3::keyed_hash(key, Cut::of(self.client.ip()).bytes()))
     }
 }
 
-impl Drop for Identity {
+impl Drop for Identity<'_> {
     fn drop(&mut self) {
         self.client.forget();
-        self.address.zeroize();
-        self.message.zeroize();
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE,
-    HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use serde_json::json;
@@ -14,8 +14,31 @@ use crate::model::Outcome;
 /// Every answer of the server.
 pub type Answer = Response<Full<Bytes>>;
 
+/// The type of plain text.
+pub const TEXT: &str = "text/plain; charset=utf-8";
 /// Seconds a refused client is asked to wait.
 const RETRY_SECONDS: &str = "5";
+
+/// Headers for which a connection keeps room from one request to the next; browsers send some
+/// twenty.
+const ROOM_HEADERS_MAX: usize = 64;
+
+/// The emptied header map of a request, for its answer: the connection reads the next head into it
+/// again, so that headers take no memory anew.
+#[derive(Default)]
+pub struct Room(HeaderMap);
+
+impl Room {
+    /// Forgets the headers of a request, and keeps their place.
+    #[must_use]
+    pub fn of(mut headers: HeaderMap) -> Self {
+        if headers.capacity() > ROOM_HEADERS_MAX {
+            return Self::default();
+        }
+        headers.clear();
+        Self(headers)
+    }
+}
 
 /// Stands in the extensions of an answer to a request that was read to its end: the connection can
 /// be used again, whatever the answer says.
@@ -32,18 +55,29 @@ pub const PIXEL: [u8; 43] = [
 /// An answer with a body of the given type.
 #[must_use]
 pub fn with_body(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
+    within(Room::default(), status, content_type, body)
+}
+
+/// The same with the headers in this room.
+#[must_use]
+pub fn within(
+    Room(mut headers): Room,
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Answer {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
     answer
 }
 
 /// Plain text.
 #[must_use]
 pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
-    with_body(status, "text/plain; charset=utf-8", body)
+    with_body(status, TEXT, body)
 }
 
 /// JSON that must not be kept by caches.
@@ -115,6 +149,18 @@ mod tests {
         assert_eq!(header(Outcome::Accepted), "accepted");
         assert_eq!(header(Outcome::Bot), "ignored; reason=bot");
         assert_eq!(header(Outcome::SpoolFull), "rejected; reason=spool_full");
+    }
+
+    #[test]
+    fn an_answer_takes_the_place_of_the_headers_and_nothing_of_them() {
+        let mut headers = HeaderMap::with_capacity(20);
+        headers.insert("x-of-the-request", HeaderValue::from_static("1"));
+        headers.append("x-of-the-request", HeaderValue::from_static("2"));
+        let capacity = headers.capacity();
+        let answer = within(Room::of(headers), StatusCode::OK, TEXT, "ok");
+        assert_eq!(answer.headers(), text(StatusCode::OK, "ok").headers());
+        assert_eq!(answer.headers().capacity(), capacity);
+        assert_eq!(Room::of(HeaderMap::with_capacity(100)).0.capacity(), 0);
     }
 
     #[test]

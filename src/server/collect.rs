@@ -13,12 +13,13 @@ use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, HeaderMap, HeaderName, HeaderValue,
 };
-use hyper::{Request, StatusCode};
+use hyper::http::request::Parts;
+use hyper::{Request, StatusCode, Uri};
 use serde_json::json;
 
 use crate::ingest::{self, Headers, PayloadError};
 use crate::model::{Outcome, Site, now, wipe_stack};
-use crate::server::answer::{self, Answer, WasRead};
+use crate::server::answer::{self, Answer, Room, WasRead};
 use crate::server::judge::{self, Judged, Verdict};
 use crate::server::limit::{self, BodyError};
 use crate::server::norms;
@@ -40,14 +41,16 @@ const NO_BODY: PayloadError = PayloadError { field: "request", message: "the bod
 
 /// `POST /api/event`.
 pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
-    let judged = or_internal(judge_event(state, request, peer)).await;
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let judged = or_internal(judge_event(state, &headers, body, peer)).await;
+    let room = Room::of(headers);
     let verdict = settled(state, judged).await;
     count(state, &verdict);
     let deciding = verdict.deciding();
     let status = StatusCode::from_u16(deciding.status()).unwrap_or(StatusCode::ACCEPTED);
     let mut answer = match &verdict.invalid {
         Some(error) => answer::json_bytes(status, error.to_json()),
-        None if status == StatusCode::ACCEPTED => answer::text(status, "ok"),
+        None if status == StatusCode::ACCEPTED => answer::within(room, status, answer::TEXT, "ok"),
         None => answer::json(status, &json!({ "error": refusal(deciding) })),
     };
     if verdict.ends_connection {
@@ -61,7 +64,7 @@ pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
             .headers_mut()
             .insert(HeaderName::from_static("x-plausible-dropped"), HeaderValue::from(dropped));
     }
-    norms::add_status(&mut answer, verdict.site.as_deref());
+    norms::add_status(&mut answer, verdict.tk.clone());
     if status == StatusCode::ACCEPTED {
         answer::for_outcome(answer, verdict.named())
     } else {
@@ -70,8 +73,11 @@ pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
 }
 
 /// `GET /pixel.gif`: the picture comes whatever the outcome, except 429 and 503.
-pub async fn pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> Answer {
-    let judged = or_internal(judge_pixel(state, request, peer)).await;
+pub async fn pixel(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
+    let (Parts { uri, headers, .. }, _unread) = request.into_parts();
+    let judged = or_internal(judge_pixel(state, &uri, &headers, peer)).await;
+    drop(uri);
+    let room = Room::of(headers);
     let verdict = settled(state, judged).await;
     count(state, &verdict);
     let deciding = verdict.deciding();
@@ -80,14 +86,14 @@ pub async fn pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> 
         Outcome::SpoolFull | Outcome::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     };
-    let mut answer = answer::with_body(status, "image/gif", Bytes::from_static(&answer::PIXEL));
+    let mut answer = answer::within(room, status, "image/gif", Bytes::from_static(&answer::PIXEL));
     let headers = answer.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("cross-origin"),
     );
-    norms::add_status(&mut answer, verdict.site.as_deref());
+    norms::add_status(&mut answer, verdict.tk.clone());
     answer::for_outcome(answer, verdict.named())
 }
 
@@ -130,22 +136,20 @@ fn refusal(outcome: Outcome) -> &'static str {
     }
 }
 
-async fn judge_event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Judged {
-    let (head, body) = request.into_parts();
-    let headers = gather(&head.headers);
+async fn judge_event(state: &State, head: &HeaderMap, body: Incoming, peer: IpAddr) -> Judged {
+    let headers = gather(head);
     if ingest::opted_out(&headers) {
         return Verdict::one(Outcome::OptedOut).before_body(body).await.into();
     }
-    let Some(directory) = state.sites.snapshot() else {
+    if state.sites.current().is_none() {
         return Verdict::one(Outcome::Unavailable).before_body(body).await.into();
-    };
-    if limit::is_encoded(&head.headers) {
+    }
+    if limit::is_encoded(head) {
         return invalid(ENCODED).before_body(body).await.into();
     }
-    let send_key = bearer(&head.headers);
-    let key = match send_key {
+    let key = match bearer(head) {
         None => None,
-        Some(text) => match directory.send_key(text, now()) {
+        Some(text) => match state.sites.snapshot().and_then(|sites| sites.send_key(text, now())) {
             Some(key) => Some(key),
             None => return invalid(BAD_KEY).before_body(body).await.into(),
         },
@@ -166,27 +170,29 @@ async fn judge_event(state: &State, request: Request<Incoming>, peer: IpAddr) ->
     judge::judge(state, &payload, &headers, peer, key.is_some(), allowed)
 }
 
-async fn judge_pixel(state: &State, request: &Request<Incoming>, peer: IpAddr) -> Judged {
-    let headers = gather(request.headers());
+async fn judge_pixel(state: &State, uri: &Uri, head: &HeaderMap, peer: IpAddr) -> Judged {
+    let headers = gather(head);
     if ingest::opted_out(&headers) {
         return Verdict::one(Outcome::OptedOut).into();
     }
-    if state.sites.snapshot().is_none() {
+    if state.sites.current().is_none() {
         return Verdict::one(Outcome::Unavailable).into();
     }
-    match ingest::parse_pixel(request.uri().query().unwrap_or(""), headers.referer) {
+    match ingest::parse_pixel(uri.query().unwrap_or(""), headers.referer) {
         Ok(payload) => judge::judge(state, &payload, &headers, peer, false, |_| true),
         Err(error) => invalid(error).into(),
     }
 }
 
 fn invalid(error: PayloadError) -> Verdict {
-    Verdict { invalid: Some(error), ..Verdict::one(Outcome::Invalid) }
+    let mut verdict = Verdict::one(Outcome::Invalid);
+    verdict.invalid = Some(error);
+    verdict
 }
 
 fn count(state: &State, verdict: &Verdict) {
-    for outcome in &verdict.outcomes {
-        state.metrics.event(*outcome as usize);
+    for outcome in verdict.outcomes() {
+        state.metrics.event(outcome as usize);
     }
 }
 

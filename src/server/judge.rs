@@ -6,29 +6,46 @@
 use std::net::IpAddr;
 
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 
-use crate::ingest::{
-    self, Facts, Headers, Payload, PayloadError, Prepared, Reduced, Row, SiteRules, Target,
-};
-use crate::model::{Day, KeptBack, LocalMoment, Outcome, Refusal, Site, SiteId, now};
+use crate::ingest::{self, Facts, Headers, Payload, PayloadError, Prepared, Row, Target};
+use crate::model::{Day, KeptBack, Outcome, Refusal, Site, SiteId, now};
 use crate::server::limit;
 use crate::server::state::State;
 use crate::spool::{AppendError, Record};
 use crate::store::row;
 
-/// What became of one request: an outcome a site, in the order the sites were named.
+/// What became of one request.
 pub(super) struct Verdict {
-    pub(super) outcomes: Vec<Outcome>,
+    /// One of each site, in the order the sites were named.
+    fates: Vec<Fate>,
     pub(super) invalid: Option<PayloadError>,
     /// A part of the body was not read.
     pub(super) ends_connection: bool,
-    /// The site, when there is one only and it is known.
-    pub(super) site: Option<String>,
+    /// `Tk` of the site, when there is one only and it is known.
+    pub(super) tk: Option<HeaderValue>,
+}
+
+/// What became of an event at one site.
+struct Fate {
+    outcome: Outcome,
+    /// Where it was taken and is to be stored.
+    taken: Option<Taken>,
+}
+
+/// The site and its day, and what of the event they do not keep.
+type Taken = (SiteId, Day, KeptBackNames);
+type KeptBackNames = Vec<(KeptBack, String)>;
+
+impl From<Outcome> for Fate {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, taken: None }
+    }
 }
 
 impl Verdict {
     pub(super) fn one(outcome: Outcome) -> Self {
-        Self { outcomes: vec![outcome], invalid: None, ends_connection: false, site: None }
+        Self { fates: vec![outcome.into()], invalid: None, ends_connection: false, tk: None }
     }
 
     /// What is known before the body: it is read and forgotten, if it is there.
@@ -42,43 +59,41 @@ impl Verdict {
         Self { ends_connection: true, ..self }
     }
 
+    pub(super) fn outcomes(&self) -> impl Iterator<Item = Outcome> {
+        self.fates.iter().map(|fate| fate.outcome)
+    }
+
     /// The first outcome that is not `accepted`, else `accepted`.
     pub(super) fn named(&self) -> Outcome {
-        let other = self.outcomes.iter().copied().find(|one| *one != Outcome::Accepted);
-        other.unwrap_or(Outcome::Accepted)
+        self.outcomes().find(|one| *one != Outcome::Accepted).unwrap_or(Outcome::Accepted)
     }
 
     /// The outcome that decides the status: accepted when any site took the event.
     pub(super) fn deciding(&self) -> Outcome {
-        if self.outcomes.contains(&Outcome::Accepted) { Outcome::Accepted } else { self.named() }
+        self.outcomes().find(|one| *one == Outcome::Accepted).unwrap_or_else(|| self.named())
     }
 
     pub(super) fn dropped(&self) -> usize {
-        self.outcomes.iter().filter(|one| **one != Outcome::Accepted).count()
+        self.outcomes().filter(|one| *one != Outcome::Accepted).count()
     }
 }
-
-/// A site that took an event, on its day, and what of the event it does not keep.
-type Taken = (SiteId, Day, Vec<(KeptBack, String)>);
 
 /// A request that was judged, and what of it is to be stored.
 pub(super) struct Judged {
     verdict: Verdict,
     records: Vec<Record>,
-    /// The sites that took it, with what they do not keep.
-    taken: Vec<Taken>,
 }
 
 impl From<Verdict> for Judged {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, records: Vec::new(), taken: Vec::new() }
+        Self { verdict, records: Vec::new() }
     }
 }
 
 /// Everything after parsing but the spool: sites, bots, address, token, row.
 pub(super) fn judge(
     state: &State,
-    payload: &Payload,
+    payload: &Payload<'_>,
     headers: &Headers<'_>,
     peer: IpAddr,
     by_key: bool,
@@ -87,21 +102,24 @@ pub(super) fn judge(
     if payload.opted_out() {
         return Verdict::one(Outcome::OptedOut).into();
     }
-    let Some(directory) = state.sites.snapshot() else {
+    let directory = state.sites.current();
+    let Some(directory) = &*directory else {
         return Verdict::one(Outcome::Unavailable).into();
     };
     let at = now();
     let facts = Facts { headers, peer, by_key };
     let lookups = state.lookups.load();
-    let mut outcomes = Vec::with_capacity(payload.sites().len());
-    let mut records: Vec<Record> = Vec::new();
-    let mut taken = Vec::new();
-    let mut prepared = None;
+    let count = payload.sites().len();
+    let (mut fates, mut records) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let (mut prepared, mut tk) = (None, None);
     for name in payload.sites() {
         let Some(site) = directory.by_domain(name).filter(|site| allowed(site)) else {
-            outcomes.push(Outcome::UnknownSite);
+            fates.push(Outcome::UnknownSite.into());
             continue;
         };
+        if count == 1 {
+            tk = Some(state.statuses.of(site));
+        }
         let moment = state.moments.of(site, at);
         let rules = state.rules.of(site);
         let judged = ingest::admit(payload, site, &rules).and_then(|()| {
@@ -112,50 +130,45 @@ pub(super) fn judge(
                 ingest::prepare(&facts, payload, &state.ingest_context(&lookups))
             });
             let prepared = prepared.as_ref().map_err(|refusal| *refusal)?;
-            reduce(state, prepared, payload, (site, &rules), &moment, at)
+            // What a page reports about itself carries no token: no key is needed.
+            let key = if payload.is_report() { None } else { state.keys.of(site.id, &moment, at) };
+            let key = key.as_deref().map(|key| &**key);
+            let target = Target { site, rules: &rules, key, moment: &moment, now: at };
+            take(state, (prepared, payload), &target, by_key, &mut records)
         });
-        match judged {
-            Ok(reduced) => {
-                records.extend(sealed(reduced.row, by_key));
-                taken.push((site.id, moment.day, reduced.kept_back));
-                outcomes.push(Outcome::Accepted);
+        fates.push(match judged {
+            Ok(kept_back) => {
+                let taken = Some((site.id, moment.day, kept_back));
+                Fate { outcome: Outcome::Accepted, taken }
             }
             Err(refusal) => {
                 state.outcomes.add(site.id, moment.day, refusal);
-                outcomes.push(refusal.outcome);
+                refusal.outcome.into()
             }
-        }
+        });
     }
     if let Some(Ok(prepared)) = &prepared
         && prepared.untrusted_forwarded()
     {
         state.note_untrusted_proxy(peer);
     }
-    let site = match payload.sites() {
-        [name] => directory.by_domain(name).filter(|site| allowed(site)),
-        _ => None,
-    };
-    let site = site.map(|site| site.domain.clone());
-    let verdict = Verdict { outcomes, invalid: None, ends_connection: false, site };
-    Judged { verdict, records, taken }
+    Judged { verdict: Verdict { fates, invalid: None, ends_connection: false, tk }, records }
 }
 
 /// Makes what was taken durable. Nothing of the request is held meanwhile but its rows.
 pub(super) async fn settle(state: &State, judged: Judged) -> Verdict {
-    let Judged { mut verdict, records, taken } = judged;
-    if let Some(refused) = append(state, records).await {
-        for outcome in verdict.outcomes.iter_mut().filter(|one| **one == Outcome::Accepted) {
-            *outcome = refused;
-        }
-        for (site, day, _) in taken {
+    let Judged { mut verdict, records } = judged;
+    let refused = append(state, records).await;
+    for fate in &mut verdict.fates {
+        let Some((site, day, kept_back)) = fate.taken.take() else { continue };
+        if let Some(refused) = refused {
+            fate.outcome = refused;
             state.outcomes.add(site, day, refused.into());
+            continue;
         }
-    } else {
         // Only now: a refused event may be sent again.
-        for (site, day, kept_back) in taken {
-            for (what, name) in kept_back {
-                state.outcomes.keep_back(site, day, what, name);
-            }
+        for (what, name) in kept_back {
+            state.outcomes.keep_back(site, day, what, name);
         }
     }
     verdict
@@ -173,32 +186,23 @@ async fn append(state: &State, records: Vec<Record>) -> Option<Outcome> {
     })
 }
 
-/// The last steps for one site: token, row, caps.
-fn reduce(
+/// The last steps for one site: row, caps, records. Answers what of the event is in none of them.
+fn take(
     state: &State,
-    prepared: &Prepared,
-    payload: &Payload,
-    (site, rules): (&Site, &SiteRules),
-    moment: &LocalMoment,
-    at: u32,
-) -> Result<Reduced, Refusal> {
-    // What a page reports about itself carries no token: no key is needed.
-    let key = if payload.is_report() { None } else { state.keys.of(site.id, moment, at) };
-    let key = key.as_deref().map(|key| &**key);
-    let target = Target { site, rules, key, moment, now: at };
-    let mut reduced = ingest::reduce(prepared, payload, &target)?;
+    (prepared, payload): (&Prepared<'_>, &Payload<'_>),
+    target: &Target<'_>,
+    by_key: bool,
+    records: &mut Vec<Record>,
+) -> Result<KeptBackNames, Refusal> {
+    let mut reduced = ingest::reduce(prepared, payload, target)?;
     state.caps.apply(&mut reduced);
-    Ok(reduced)
-}
-
-/// The records of a row.
-fn sealed(row: Row, by_key: bool) -> Vec<Record> {
-    match row {
+    match reduced.row {
         Row::Event(mut event) => {
             event.by_key = by_key;
-            vec![row::event_record(&event)]
+            records.push(row::event_record(&event));
         }
-        Row::Vitals(vitals) => vitals.iter().map(row::vital_record).collect(),
-        Row::ScriptError(error) => vec![row::script_error_record(&error)],
+        Row::Vitals(vitals) => records.extend(vitals.iter().map(row::vital_record)),
+        Row::ScriptError(error) => records.push(row::script_error_record(&error)),
     }
+    Ok(reduced.kept_back)
 }

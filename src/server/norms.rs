@@ -7,11 +7,15 @@
 //! counted here; for others it answers 404, which tells no more than a collecting path does, whose
 //! answer names unknown sites.
 
+use std::collections::HashMap;
+
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, HeaderName, HeaderValue};
 use serde_json::json;
 
+use crate::model::{Site, SiteId};
 use crate::server::answer::{self, Answer};
 use crate::server::state::State;
 
@@ -45,15 +49,38 @@ pub(super) fn well_known(state: &State, path: &str) -> Answer {
     }
 }
 
-/// Adds `Tk`: the status, and for a known `site` the name of its own resource.
-pub(super) fn add_status(answer: &mut Answer, site: Option<&str>) {
-    let value = site.map_or_else(
-        || Ok(HeaderValue::from_static(NOT_TRACKING)),
-        |site| HeaderValue::from_str(&format!("{NOT_TRACKING};{}", status_id(site))),
-    );
-    // The name of a site is ASCII; without one the status holds all the same.
-    let value = value.unwrap_or(HeaderValue::from_static(NOT_TRACKING));
+/// `Tk` of each site that had an event, written once: a site never changes its name.
+#[derive(Default)]
+pub struct Statuses {
+    sites: ArcSwap<HashMap<SiteId, HeaderValue>>,
+}
+
+impl Statuses {
+    /// The status, and the name of the site's own resource.
+    pub(super) fn of(&self, site: &Site) -> HeaderValue {
+        if let Some(known) = self.sites.load().get(&site.id) {
+            return known.clone();
+        }
+        let status = status_with(&site.domain);
+        self.sites.rcu(|sites| {
+            let mut sites = HashMap::clone(sites);
+            sites.insert(site.id, status.clone());
+            sites
+        });
+        status
+    }
+}
+
+/// Adds `Tk`: that of a site, or without one the status alone.
+pub(super) fn add_status(answer: &mut Answer, site: Option<HeaderValue>) {
+    let value = site.unwrap_or(HeaderValue::from_static(NOT_TRACKING));
     answer.headers_mut().insert(HeaderName::from_static("tk"), value);
+}
+
+fn status_with(domain: &str) -> HeaderValue {
+    let value = HeaderValue::from_str(&format!("{NOT_TRACKING};{}", status_id(domain)));
+    // The name of a site is ASCII; without one the status holds all the same.
+    value.unwrap_or(HeaderValue::from_static(NOT_TRACKING))
 }
 
 /// A site's name in the characters of a status-id, which has no dot:
@@ -96,9 +123,9 @@ mod tests {
 
     #[test]
     fn a_status_names_a_site_in_the_characters_it_may_have() {
-        let tk = |site| {
+        let tk = |site: Option<&str>| {
             let mut answer = answer::text(StatusCode::OK, "");
-            add_status(&mut answer, site);
+            add_status(&mut answer, site.map(status_with));
             answer.headers().get("tk").unwrap().to_str().unwrap().to_owned()
         };
         assert_eq!(tk(None), "N");

@@ -22,7 +22,7 @@ pub async fn public(state: Arc<State>, request: Request<Incoming>, peer: SocketA
     let own = state.settings.first_party.as_ref().and_then(|own| own.usual(path));
     match (request.method(), own.unwrap_or(path)) {
         (&Method::POST, "/api/event") => collect::event(&state, request, peer.ip()).await,
-        (&Method::GET, "/pixel.gif") => collect::pixel(&state, &request, peer.ip()).await,
+        (&Method::GET, "/pixel.gif") => collect::pixel(&state, request, peer.ip()).await,
         _ => Box::pin(elsewhere(state, request, peer, own)).await,
     }
 }

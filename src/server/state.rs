@@ -16,6 +16,7 @@ use crate::model::{Outcome, Refusal, SiteId};
 use crate::report::cache::Cache;
 use crate::server::first_party::FirstParty;
 use crate::server::moments::Moments;
+use crate::server::norms::Statuses;
 use crate::server::origin::PublicOrigin;
 use crate::server::outcomes::OutcomeCounts;
 use crate::server::rates::Rates;
@@ -76,6 +77,8 @@ pub struct State {
     pub rules: Rulebook,
     /// Where sites are in their calendars.
     pub moments: Moments,
+    /// What is said of sites to whoever asks about tracking.
+    pub statuses: Statuses,
     /// How many different values sites had today.
     pub caps: Caps,
     /// Who may make reports now.
@@ -136,6 +139,7 @@ impl State {
             outcomes: OutcomeCounts::default(),
             rules: Rulebook::default(),
             moments: Moments::default(),
+            statuses: Statuses::default(),
             caps: Caps::default(),
             origin: PublicOrigin::default(),
             listening: PublicOrigin::default(),

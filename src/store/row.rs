@@ -89,7 +89,7 @@ impl Kind {
 
 /// The spool record of an event; its key keeps the rows of a visitor together.
 #[must_use]
-pub fn event_record(event: &Event) -> Record {
+pub fn event_record(event: &Event<'_>) -> Record {
     Record { key: key(event.site, event.visitor), body: encode_event(event) }
 }
 
@@ -130,7 +130,7 @@ pub fn script_error_record(error: &ScriptError) -> Record {
 
 /// The body of an event's record.
 #[must_use]
-pub fn encode_event(event: &Event) -> Vec<u8> {
+pub fn encode_event(event: &Event<'_>) -> Vec<u8> {
     let mut row = head(Kind::Event, event.day);
     row.u32(event.site.0).u16(event.day.0).u8(event.hour).u32(event.ts).u64(event.visitor);
     row.text(&event.name).u8(u8::from(event.interactive)).u8(u8::from(event.by_key));

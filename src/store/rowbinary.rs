@@ -55,10 +55,10 @@ impl RowBuilder {
     }
 
     /// `Map(String, String)`.
-    pub(super) fn map(&mut self, pairs: &[(String, String)]) -> &mut Self {
+    pub(super) fn map<T: AsRef<str>>(&mut self, pairs: &[(T, T)]) -> &mut Self {
         self.length(pairs.len());
         for (name, value) in pairs {
-            self.text(name).text(value);
+            self.text(name.as_ref()).text(value.as_ref());
         }
         self
     }

@@ -5,6 +5,7 @@
 //! They never change: a change of format gets a folder of its own, and the test that writes such
 //! files says so.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,19 +35,19 @@ fn event(number: u32) -> Record {
     row::event_record(&sample(number))
 }
 
-fn sample(number: u32) -> Event {
-    let text = |name: &str| format!("{name}-{}", number % 7);
+fn sample(number: u32) -> Event<'static> {
+    let text = |name: &str| Cow::Owned(format!("{name}-{}", number % 7));
     Event {
         site: SiteId(1 + number % 3),
         day: Day(FIRST + u16::try_from(number % 2).expect("small")),
         hour: 12,
         ts: NOON + number,
         visitor: u64::from(number % 9) * 0x0123_4567_89ab,
-        name: "pageview".to_owned(),
+        name: "pageview".into(),
         interactive: true,
         by_key: false,
-        hostname: "golden.example".to_owned(),
-        path: format!("/{number}/é"),
+        hostname: "golden.example".into(),
+        path: format!("/{number}/é").into(),
         referrer: text("referrer"),
         source: text("source"),
         channel: text("channel"),
@@ -55,8 +56,8 @@ fn sample(number: u32) -> Event {
         utm_campaign: text("utm_campaign"),
         utm_term: text("utm_term"),
         utm_content: text("utm_content"),
-        click_id: String::new(),
-        country: "AT".to_owned(),
+        click_id: "".into(),
+        country: "AT".into(),
         region: text("region"),
         city: text("city"),
         browser: text("browser"),
@@ -64,18 +65,18 @@ fn sample(number: u32) -> Event {
         os: text("os"),
         os_version: text("os_version"),
         device: text("device"),
-        language: "de".to_owned(),
+        language: "de".into(),
         screen: text("screen"),
         score: 0,
         engaged_ms: number,
         scroll: SCROLL_NONE,
         props: if number.is_multiple_of(2) {
-            vec![(text("name"), "x".repeat(200))]
+            vec![(text("name"), "x".repeat(200).into())]
         } else {
             Vec::new()
         },
         revenue: -i64::from(number),
-        currency: "EUR".to_owned(),
+        currency: "EUR".into(),
     }
 }
 
@@ -237,8 +238,9 @@ fn a_segment_with_more_words_than_a_byte_counts_arrives_as_it_was() {
     let wide = |number| {
         let mut event = sample(number);
         event.day = Day(FIRST);
-        event.city = format!("city {number}");
-        event.props = vec![(format!("name {}", number % 300), format!("value {number}"))];
+        event.city = format!("city {number}").into();
+        event.props =
+            vec![(format!("name {}", number % 300).into(), format!("value {number}").into())];
         row::event_record(&event)
     };
     runtime.block_on(spool.append((0..1_000).map(wide).collect())).expect("appended");

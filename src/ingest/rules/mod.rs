@@ -6,6 +6,7 @@
 
 mod check;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -88,15 +89,15 @@ impl SiteRules {
 
     /// The path as it is stored: rewritten, with the parameters of `query` that are kept.
     #[must_use]
-    pub fn path(&self, path: &str, query: &[(String, String)]) -> String {
+    pub fn path<'a>(&'a self, path: &'a str, query: &[(String, String)]) -> Cow<'a, str> {
         let rule = self.path_rules.iter().find(|(from, _)| from.is_match(path));
-        let mut stored = rule.map_or(path, |(_, to)| to).to_owned();
+        let mut stored = Cow::Borrowed(rule.map_or(path, |(_, to)| to));
         let mut mark = '?';
         for name in &self.query_params {
             for (_, value) in query.iter().filter(|(sent, _)| sent == name) {
                 let more = format!("{mark}{name}={value}");
                 if stored.len() + more.len() <= PATH_BYTES_MAX {
-                    stored.push_str(&more);
+                    stored.to_mut().push_str(&more);
                     mark = '&';
                 }
             }

@@ -37,16 +37,20 @@ fn headers() -> Headers<'static> {
     }
 }
 
-fn run(headers: &Headers<'_>, payload: &Payload, site: &Site) -> Result<Event, Outcome> {
+fn run(
+    headers: &Headers<'_>,
+    payload: &Payload<'_>,
+    site: &Site,
+) -> Result<Event<'static>, Outcome> {
     run_with(headers, payload, site, Some(&KEY))
 }
 
 fn run_with(
     headers: &Headers<'_>,
-    payload: &Payload,
+    payload: &Payload<'_>,
     site: &Site,
     key: Option<&[u8; 32]>,
-) -> Result<Event, Outcome> {
+) -> Result<Event<'static>, Outcome> {
     let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
     let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     let rules = SiteRules::new(&site.rules);
@@ -56,18 +60,18 @@ fn run_with(
     Ok(event_of(reduced))
 }
 
-fn event_of(reduced: Reduced) -> Event {
+fn event_of(reduced: Reduced<'_>) -> Event<'_> {
     match reduced.row {
-        Row::Event(event) => *event,
+        Row::Event(event) => event,
         other => panic!("no event: {other:?}"),
     }
 }
 
-fn payload(body: &str) -> Payload {
+fn payload(body: &str) -> Payload<'_> {
     parse_event(body.as_bytes()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn pixel(query: &str, referer: Option<&[u8]>) -> Payload {
+fn pixel<'a>(query: &'a str, referer: Option<&'a [u8]>) -> Payload<'a> {
     parse_pixel(query, referer).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -91,11 +95,11 @@ fn a_page_view_becomes_an_event() {
         referrer: "google.com".into(),
         source: "Google".into(),
         channel: "Organic Search".into(),
-        utm_source: String::new(),
+        utm_source: "".into(),
         utm_medium: "x".into(),
-        utm_campaign: String::new(),
-        utm_term: String::new(),
-        utm_content: String::new(),
+        utm_campaign: "".into(),
+        utm_term: "".into(),
+        utm_content: "".into(),
         country: "US".into(),
         region: "California".into(),
         city: event.city.clone(),
@@ -105,14 +109,14 @@ fn a_page_view_becomes_an_event() {
         os_version: "10".into(),
         device: "Desktop".into(),
         language: "de".into(),
-        screen: String::new(),
-        click_id: String::new(),
+        screen: "".into(),
+        click_id: "".into(),
         score: 10,
         engaged_ms: 0,
         scroll: SCROLL_NONE,
         props: vec![],
         revenue: 0,
-        currency: String::new(),
+        currency: "".into(),
     };
     assert_eq!(event, expected);
     assert!(!event.city.is_empty());
@@ -185,10 +189,7 @@ fn without_a_key_there_is_no_token() {
 fn an_own_page_is_no_referrer() {
     let body = VIEW.replace("www.google.com", "shop.example.com");
     let event = run(&headers(), &payload(&body), &site("example.com", &[])).unwrap();
-    assert_eq!(
-        (event.referrer, event.source, event.channel),
-        ("".into(), "".into(), "Direct".into())
-    );
+    assert_eq!((&*event.referrer, &*event.source, &*event.channel), ("", "", "Direct"));
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn an_own_page_under_a_bare_address_is_no_referrer_either() {
     assert_eq!(run(&headers(), &payload(body), &demo).unwrap().channel, "Direct");
     let body = body.replace("8000/demo\"", "8000/demo\",\"r\":\"http://203.0.113.9/\"");
     let event = run(&headers(), &payload(&body), &demo).unwrap();
-    assert_eq!((event.referrer.as_str(), event.source.as_str()), (":address", ":address"));
+    assert_eq!((&*event.referrer, &*event.source), (":address", ":address"));
 }
 
 #[test]
@@ -212,13 +213,13 @@ fn each_site_of_an_event_has_its_own_token() {
     let rules = SiteRules::default();
     let at = |site: &Site, key| {
         let target = Target { site, rules: &rules, key: Some(key), moment: &moment, now: NOW };
-        event_of(reduce(&prepared, &payload, &target).unwrap())
+        event_of(reduce(&prepared, &payload, &target).unwrap().into_owned())
     };
     let first = at(&site("a.example", &[]), &[1; 32]);
     let second = at(&site("b.example", &["a.example", "b.example"]), &[2; 32]);
     assert_ne!(first.visitor, second.visitor);
-    assert_eq!((first.referrer.as_str(), second.referrer.as_str()), ("b.example", ""));
-    assert_eq!((first.channel.as_str(), second.channel.as_str()), ("Referral", "Direct"));
+    assert_eq!((&*first.referrer, &*second.referrer), ("b.example", ""));
+    assert_eq!((&*first.channel, &*second.channel), ("Referral", "Direct"));
 }
 
 #[test]
@@ -226,14 +227,14 @@ fn pixels_count_pages_with_a_token_and_mails_without() {
     let own = site("example.com", &[]);
     let page = pixel("site=example.com", Some(b"https://example.com/a"));
     let event = run(&headers(), &page, &own).unwrap();
-    assert_eq!((event.path.as_str(), event.visitor != 0), ("/a", true));
+    assert_eq!((&*event.path, event.visitor != 0), ("/a", true));
     let on_page = pixel("site=example.com&campaign=c", Some(b"https://example.com/a"));
     assert_ne!(run(&headers(), &on_page, &own).unwrap().visitor, 0);
     for referer in [None, Some(&b"https://mail.example.net/inbox/17"[..])] {
         let mail = pixel("site=example.com&campaign=spring&event=Open", referer);
         let event = run(&headers(), &mail, &own).unwrap();
-        assert_eq!((event.visitor, event.path.as_str(), event.hostname.as_str()), (0, "", ""));
-        assert_eq!((event.name.as_str(), event.utm_campaign.as_str()), ("Open", "spring"));
+        assert_eq!((event.visitor, &*event.path, &*event.hostname), (0, "", ""));
+        assert_eq!((&*event.name, &*event.utm_campaign), ("Open", "spring"));
         assert_eq!(event.channel, "Email");
     }
     let elsewhere = pixel("site=example.com&campaign=c&u=https://evil.example/", None);
@@ -246,7 +247,7 @@ fn a_mail_service_reads_for_a_person_of_whom_it_says_nothing() {
     let headers = Headers { user_agent: Some(agent), ..Headers::default() };
     let own = site("example.com", &[]);
     let event = run(&headers, &pixel("site=example.com&campaign=c", None), &own).unwrap();
-    assert_eq!((event.country.as_str(), event.browser.as_str()), ("", ""));
+    assert_eq!((&*event.country, &*event.browser), ("", ""));
     assert_eq!(run(&headers, &payload(VIEW), &own), Err(Outcome::Bot));
 }
 
@@ -254,7 +255,7 @@ fn a_mail_service_reads_for_a_person_of_whom_it_says_nothing() {
 fn events_of_the_script_get_the_path_as_a_property() {
     let body = r#"{"n":404,"d":"example.com","u":"https://example.com/gone"}"#;
     let event = run(&headers(), &payload(body), &site("example.com", &[])).unwrap();
-    assert_eq!(event.props, [("path".to_owned(), "/gone".to_owned())]);
+    assert_eq!(event.props, [("path".into(), "/gone".into())]);
 }
 
 #[test]
@@ -292,9 +293,9 @@ fn nothing_that_identifies_comes_out() {
 }
 
 /// Every text of an event with its limit in bytes.
-fn texts(event: &Event) -> Vec<(&str, usize)> {
+fn texts<'a>(event: &'a Event<'_>) -> Vec<(&'a str, usize)> {
     let mut texts = vec![
-        (event.name.as_str(), 480),
+        (&*event.name, 480),
         (&event.hostname, url::HOST_BYTES_MAX),
         (&event.path, url::PATH_BYTES_MAX),
         (&event.referrer, url::HOST_BYTES_MAX),
@@ -333,15 +334,16 @@ proptest! {
             encode(&words[0]), encode(&words[1]), encode(&long), encode(&words[2]),
         );
         let address = format!("https://example.com/{}{long}?{query}#{}", words[3], words[4]);
+        let query = format!("site=example.com&event={}&campaign={}&u={}",
+            encode(&words[5]), encode(&long), encode(&address));
+        let body = serde_json::json!({
+            "n": words[5], "d": "example.com", "u": address, "r": words[6], "h": 1,
+            "l": words[7], "p": {(words[0].as_str()): long, "k": words[1]},
+        }).to_string();
         let payload = if by_pixel {
-            let query = format!("site=example.com&event={}&campaign={}&u={}",
-                encode(&words[5]), encode(&long), encode(&address));
             parse_pixel(&query, Some(&agent))
         } else {
-            parse_event(serde_json::json!({
-                "n": words[5], "d": "example.com", "u": address, "r": words[6], "h": 1,
-                "l": words[7], "p": {(words[0].as_str()): long, "k": words[1]},
-            }).to_string().as_bytes())
+            parse_event(body.as_bytes())
         };
         let user_agent = [CHROME, &agent].concat();
         let headers = Headers {
@@ -376,7 +378,7 @@ macro_rules! assert_lacks {
 assert_lacks!(ClientAddr: std::fmt::Debug, Clone, serde::Serialize, std::fmt::Display);
 assert_lacks!(Headers<'static>: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Facts<'static>: std::fmt::Debug, Clone, serde::Serialize);
-assert_lacks!(Identity: std::fmt::Debug, Clone, serde::Serialize);
-assert_lacks!(Payload: std::fmt::Debug, Clone, serde::Serialize);
-assert_lacks!(Prepared: std::fmt::Debug, Clone, serde::Serialize);
+assert_lacks!(Identity<'static>: std::fmt::Debug, Clone, serde::Serialize);
+assert_lacks!(Payload<'static>: std::fmt::Debug, Clone, serde::Serialize);
+assert_lacks!(Prepared<'static>: std::fmt::Debug, Clone, serde::Serialize);
 assert_lacks!(Agents: std::fmt::Debug, Clone);

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use made::{body, bytes, text, value};
 
 use super::{AGENTS, KEY, NOW, event_of, site, texts};
+use crate::ingest::body::Sent as SentValue;
 use crate::ingest::text::clean;
 use crate::ingest::url::{self, CAMPAIGN_BYTES_MAX, HOST_BYTES_MAX, PATH_BYTES_MAX};
 use crate::ingest::{
@@ -79,8 +80,9 @@ proptest! {
         body in body(), sent in sent(), query in text(), by_pixel in any::<bool>(), by_key in any::<bool>(),
     ) {
         let checked = with_headers(&sent, |headers| {
+            let query = format!("site=example.com&u=https://example.com/{query}&{query}");
             let payload = if by_pixel {
-                parse_pixel(&format!("site=example.com&u=https://example.com/{query}&{query}"), headers.referer)
+                parse_pixel(&query, headers.referer)
             } else {
                 parse_event(&body)
             };
@@ -141,14 +143,15 @@ proptest! {
                 prop_assert!(parts.iter().all(|part| is_fit(part, CAMPAIGN_BYTES_MAX)));
                 prop_assert!(page.query.iter().all(|(_, value)| is_fit(value, 100)));
                 let found = source::find(campaign, "");
-                prop_assert!(is_fit(&found.name, CAMPAIGN_BYTES_MAX));
+                prop_assert!(is_fit(found.name, CAMPAIGN_BYTES_MAX));
                 prop_assert!(channel::ALL.contains(&found.channel));
             }
             let host = url::referrer_host(&address);
             let kept = url::foreign_host(&host);
             prop_assert!(is_fit(&host, HOST_BYTES_MAX) && is_fit(&kept, HOST_BYTES_MAX));
-            let found = source::find(&url::Campaign::default(), &kept);
-            prop_assert!(is_fit(&found.name, HOST_BYTES_MAX));
+            let direct = url::Campaign::default();
+            let found = source::find(&direct, &kept);
+            prop_assert!(is_fit(found.name, HOST_BYTES_MAX));
             prop_assert!(channel::ALL.contains(&found.channel));
             survives(SpamHosts::default().contains(&host));
             prop_assert!(is_fit(&url::text(&address, 300), 300));
@@ -158,16 +161,16 @@ proptest! {
 
     #[test]
     fn values_of_payloads(value in value(), name in text()) {
-        if let Some(revenue) = revenue::read(&json!({"amount": value, "currency": "EUR"})) {
+        if let Some(revenue) = revenue::read(&json!({"amount": value, "currency": "EUR"}).into()) {
             prop_assert_eq!(revenue.currency, "EUR");
         }
-        if let Some(revenue) = revenue::read(&json!({"amount": name.clone(), "currency": name.clone()})) {
+        if let Some(revenue) = revenue::read(&json!({"amount": name.clone(), "currency": name.clone()}).into()) {
             prop_assert!(is_fit(&revenue.currency, 3));
         }
-        survives(revenue::read(&value));
-        survives(revenue::read(&Value::from(value.to_string())));
-        for sent in [&value, &json!({name.clone(): value}), &Value::from(value.to_string())] {
-            let Ok(props) = props::read(Some(sent)) else { continue };
+        let as_text = Value::from(value.to_string());
+        for sent in [value.clone(), json!({name.clone(): value}), as_text].map(SentValue::from) {
+            survives(revenue::read(&sent));
+            let Ok(props) = props::read(Some(&sent)) else { continue };
             prop_assert!(props.fit.len() <= props::PROPS_MAX);
             prop_assert!(props.identifying.len() <= props::PROPS_MAX);
             for (name, value) in &props.fit {
@@ -175,10 +178,11 @@ proptest! {
                 prop_assert!(is_fit(value, props::PROP_VALUE_BYTES_MAX), "{value:?}");
             }
         }
-        if let Ok(template) = measured::template(Some(&Value::from(name))) {
+        if let Ok(template) = measured::template(Some(&Value::from(name).into())) {
             prop_assert!(is_fit(&template, measured::TEMPLATE_BYTES_MAX));
         }
-        survives(measured::vitals(Some(&json!({"lcp": value, "cls": value}))));
+        survives(measured::vitals(Some(&json!({"lcp": value, "cls": value}).into())));
+        let value = value.into();
         survives((fields::whole(&value), fields::is_one(&value), fields::says_dnt(&value)));
     }
 
@@ -194,7 +198,6 @@ proptest! {
             for trusted in [&[][..], &everybody] {
                 let found = address::resolve(peer, headers, trusted).addr;
                 prop_assert!(!trusted.is_empty() || found.ip() == peer.to_canonical());
-                prop_assert!(matches!(found.network_bytes().len(), 4 | 8));
             }
             Ok(())
         })?;
@@ -254,7 +257,7 @@ proptest! {
             let whole = location::check(&reader).is_ok();
             let geo = crate::ingest::Geo::new(Some(reader), None);
             for address in ["8.8.8.8", "255.1.2.3", "2001:db8::1"] {
-                let place = geo.locate(&ClientAddr::for_test(address));
+                let Some(place) = geo.locate(&ClientAddr::for_test(address)) else { continue };
                 prop_assert!(whole || place.country.len() <= 2);
                 prop_assert!(is_fit(&place.country, 2) && is_fit(&place.region, 120) && is_fit(&place.city, 120));
             }
