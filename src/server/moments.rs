@@ -1,19 +1,33 @@
 //! Where each site is in its calendar, without asking the zone for every event: a day that was found
 //! once holds until it is over.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use quick_cache::sync::Cache;
 
 use crate::model::{LocalMoment, Site, SiteId, day};
 
 /// Seconds of an hour.
 const HOUR: u32 = 3600;
 
-/// The day of each site that had an event, with the zone it was found in.
-#[derive(Default)]
+/// Sites whose day is known; for others the zone is asked.
+const SITES_MAX: usize = 65_536;
+
+/// The day of each site that had an event.
 pub struct Moments {
-    sites: ArcSwap<HashMap<SiteId, (String, LocalMoment)>>,
+    sites: Cache<SiteId, Arc<Known>>,
+}
+
+/// A day, and the zone it was found in.
+struct Known {
+    zone: String,
+    moment: LocalMoment,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        Self { sites: Cache::new(SITES_MAX) }
+    }
 }
 
 impl Moments {
@@ -21,20 +35,16 @@ impl Moments {
     /// [`day::locate`].
     #[must_use]
     pub fn of(&self, site: &Site, at: u32) -> LocalMoment {
-        if let Some((zone, known)) = self.sites.load().get(&site.id)
-            && *zone == site.timezone
-            && (known.day_start..known.day_end).contains(&at)
+        if let Some(known) = self.sites.get(&site.id)
+            && known.zone == site.timezone
+            && (known.moment.day_start..known.moment.day_end).contains(&at)
         {
-            let hour = u8::try_from((at - known.day_start) / HOUR).unwrap_or(u8::MAX);
-            return LocalMoment { hour, ..*known };
+            let hour = u8::try_from((at - known.moment.day_start) / HOUR).unwrap_or(u8::MAX);
+            return LocalMoment { hour, ..known.moment };
         }
-        let found = day::locate(at, &site.zone);
-        self.sites.rcu(|sites| {
-            let mut sites = HashMap::clone(sites);
-            sites.insert(site.id, (site.timezone.clone(), found));
-            sites
-        });
-        found
+        let moment = day::locate(at, &site.zone);
+        self.sites.insert(site.id, Arc::new(Known { zone: site.timezone.clone(), moment }));
+        moment
     }
 }
 

@@ -7,12 +7,10 @@
 //! counted here; for others it answers 404, which tells no more than a collecting path does, whose
 //! answer names unknown sites.
 
-use std::collections::HashMap;
-
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, HeaderName, HeaderValue};
+use quick_cache::sync::Cache;
 use serde_json::json;
 
 use crate::model::{Site, SiteId};
@@ -49,24 +47,28 @@ pub(super) fn well_known(state: &State, path: &str) -> Answer {
     }
 }
 
+/// Sites whose `Tk` is kept; for others it is written anew.
+const STATUSES_MAX: usize = 65_536;
+
 /// `Tk` of each site that had an event, written once: a site never changes its name.
-#[derive(Default)]
 pub struct Statuses {
-    sites: ArcSwap<HashMap<SiteId, HeaderValue>>,
+    sites: Cache<SiteId, HeaderValue>,
+}
+
+impl Default for Statuses {
+    fn default() -> Self {
+        Self { sites: Cache::new(STATUSES_MAX) }
+    }
 }
 
 impl Statuses {
     /// The status, and the name of the site's own resource.
     pub(super) fn of(&self, site: &Site) -> HeaderValue {
-        if let Some(known) = self.sites.load().get(&site.id) {
-            return known.clone();
+        if let Some(known) = self.sites.get(&site.id) {
+            return known;
         }
         let status = status_with(&site.domain);
-        self.sites.rcu(|sites| {
-            let mut sites = HashMap::clone(sites);
-            sites.insert(site.id, status.clone());
-            sites
-        });
+        self.sites.insert(site.id, status.clone());
         status
     }
 }
