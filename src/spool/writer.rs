@@ -11,6 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use zeroize::Zeroize as _;
+
 use crate::spool::append::Append;
 use crate::spool::budget::{Budget, LOOK_EVERY};
 use crate::spool::disk::Disk;
@@ -273,6 +275,8 @@ impl Writer {
         active.durable = active.framer.offset() as u64;
         self.shared.set_bytes(active.batch, active.durable);
         if bytes.capacity() <= KEPT_BYTES {
+            // What is given back is wiped; what is kept has to be: it holds tokens.
+            bytes.as_mut_slice().zeroize();
             bytes.clear();
             self.bytes = bytes;
         }
