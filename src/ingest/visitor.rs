@@ -5,7 +5,8 @@
 //! received, at most 512 bytes; a result of 0 becomes 1, since 0 means "no token".
 //!
 //! Promise: the address is taken by value and ends here; what is left of it is overwritten when
-//! the [`Identity`] is dropped. The key is the caller's: 32 random bytes per site and day.
+//! the [`Identity`] is dropped, and what hashing leaves on the stack by whoever calls the pipeline
+//! ([`crate::model::wipe_stack`]). The key is the caller's: 32 random bytes per site and day.
 
 use ipnet::IpNet;
 

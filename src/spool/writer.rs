@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroize as _;
 
+use crate::model::wipe_stack;
 use crate::spool::append::Append;
 use crate::spool::budget::{Budget, LOOK_EVERY};
 use crate::spool::disk::Disk;
@@ -120,6 +121,8 @@ impl Writer {
             if let Some(append) = first.take() {
                 let (group, next) = self.gather(append, inbox);
                 self.commit(group);
+                // The keys of its records were on the stack.
+                wipe_stack();
                 first = next;
             }
             self.seal_if_due();
