@@ -36,7 +36,7 @@ pub(crate) fn then<'a>(
         Cow::Borrowed(text) => step(text),
         Cow::Owned(text) => {
             let changed = match step(&text) {
-                Cow::Borrowed(same) if same.len() == text.len() => None,
+                Cow::Borrowed(same) if std::ptr::eq(same, text.as_str()) => None,
                 changed => Some(changed.into_owned()),
             };
             Cow::Owned(changed.unwrap_or(text))
