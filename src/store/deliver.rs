@@ -143,8 +143,11 @@ impl Delivery {
             let sent = insert(store, group).await;
             metrics.insert_seconds.observe(started.elapsed().as_secs_f64());
             if let Err(error) = sent {
-                self.in_doubt = true;
-                return Err(Setback::of(error));
+                // A batch that was never tried before is not there: those rows are of another one
+                // with its number, and there is nothing to be in doubt about.
+                let foreign = error == StoreError::Taken && !self.in_doubt;
+                self.in_doubt |= !foreign;
+                return Err(Setback { row_fault: foreign || error.is_row_fault(), error });
             }
             metrics.insert_rows.inc_by(group.rows);
             self.groups.remove(0);

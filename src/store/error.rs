@@ -13,6 +13,11 @@ pub enum StoreError {
     /// The server could not do it now, or its answer was lost: it may have been done or not.
     #[error("ClickHouse could not finish the statement: {0}")]
     Ambiguous(Code),
+    /// An insert found rows of its batch, and stored nothing.
+    #[error(
+        "there are rows with the number of this batch already; was a copy of the spool in use?"
+    )]
+    Taken,
     /// No connection, or it broke: it may have been done or not.
     #[error("ClickHouse cannot be reached")]
     Unreachable,
@@ -50,6 +55,8 @@ pub(super) const TOO_LONG: &str = "it is too long";
 /// Codes that mean: these rows can never be inserted (they cannot be parsed or converted). Not
 /// those of data that end too early (32, 33): then the request was cut short on its way.
 const ROW_FAULTS: [u32; 12] = [6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 407];
+/// Code of `throwIf`, which only inserts use.
+const THROWN_IF: u32 = 395;
 /// Code of a wrong name or password.
 const AUTHENTICATION_FAILED: u32 = 516;
 /// Code of a statement that wanted more memory than it or the server may use.
@@ -78,7 +85,7 @@ impl StoreError {
                 LIMITS.iter().find(|(number, _)| *number == code.number).map(|(_, limit)| *limit)
             }
             Self::BadAnswer(reason) if *reason == TOO_LONG => Some(Limit::Rows),
-            Self::BadAnswer(_) | Self::Unreachable => None,
+            Self::BadAnswer(_) | Self::Unreachable | Self::Taken => None,
         }
     }
 
@@ -109,7 +116,9 @@ impl StoreError {
     /// The error for an exception text of ClickHouse.
     pub(super) fn of_exception(text: &str) -> Self {
         let code = Code::read(text);
-        if REFUSALS.contains(&code.number) || code.number == AUTHENTICATION_FAILED {
+        if code.number == THROWN_IF {
+            Self::Taken
+        } else if REFUSALS.contains(&code.number) || code.number == AUTHENTICATION_FAILED {
             Self::Refused(code)
         } else {
             Self::Ambiguous(code)

@@ -104,8 +104,8 @@ impl Block {
     }
 }
 
-/// The statement that a block of `kind` is sent with. It inserts nothing if `absent`, a condition, is
-/// false when the server begins with it.
+/// The statement that a block of `kind` is sent with. It inserts nothing unless `absent`, a condition,
+/// holds when the server begins with it.
 pub(super) fn statement(kind: Kind, absent: &str) -> String {
     let columns = || kind.columns().chain(ORIGIN);
     let names: Vec<&str> = columns().map(|column| column.name).collect();

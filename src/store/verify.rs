@@ -59,19 +59,22 @@ pub(super) const fn judge(found: u64, expected: u64, closed: bool) -> Presence {
     }
 }
 
-/// The condition under which a group is inserted, evaluated by the server when the insert begins.
+/// The condition under which a group is inserted, evaluated by the server when the insert begins; if
+/// it does not hold, the insert ends with [`StoreError::Taken`].
 ///
 /// A request can lie in a buffer of the network, or of a server that hardly gets on, until its batch
 /// was looked for, not found and delivered by another request. It would double the batch then. Since
 /// only one query of an id runs at a time, and a query is listed before it evaluates anything, the
-/// later one sees what the earlier one stored.
+/// later one sees what the earlier one stored. That holds for one server, not for a URL behind which
+/// there are several.
 pub(super) fn absent(kind: Kind) -> String {
-    let rows = format!("(SELECT count() FROM {} WHERE {OF_GROUP}) = 0", kind.table());
-    if kind.is_closed_with_its_day() {
-        format!("{rows} AND (SELECT count() FROM closed_batches WHERE {CLOSED}) = 0")
+    let rows = format!("(SELECT count() FROM {} WHERE {OF_GROUP})", kind.table());
+    let closed = if kind.is_closed_with_its_day() {
+        format!(" + (SELECT count() FROM closed_batches WHERE {CLOSED})")
     } else {
-        rows
-    }
+        String::new()
+    };
+    format!("throwIf({rows}{closed} > 0) = 0")
 }
 
 /// Asks for a group of `expected` rows.

@@ -92,9 +92,9 @@ impl Weather {
         *now = (trouble, Arc::default());
     }
 
-    /// Requests that are kept.
-    pub(crate) fn kept(&self) -> usize {
-        self.shared.kept().len()
+    /// Whether a request is kept that names `word`.
+    pub(crate) fn has_kept(&self, word: &str) -> bool {
+        self.shared.kept().iter().any(|request| String::from_utf8_lossy(request).contains(word))
     }
 
     /// The server gets the requests that were kept, long after who sent them has gone. Its answers,
