@@ -103,7 +103,10 @@ fn a_closer_that_slept_through_its_lease_publishes_nothing_when_it_wakes() {
         let pid = program.pid();
         process::signal(pid, Signal::CONT);
         let refused = program.run(&["close"]);
-        assert_ne!(refused.code, 0, "{refused:?}");
+        // It may have noticed and ended before it was asked: then the command looked at an engine of
+        // its own, in which there is nothing.
+        let found_nothing = refused.stderr.contains("no day is closed, and no rows are open");
+        assert!(refused.code != 0 || found_nothing, "{refused:?}");
         wait_until("the first to notice", seconds(25), || !process::is_running(pid));
         drop(close.join());
         let (code, _, home) = program.stop_with(Signal::CONT);
