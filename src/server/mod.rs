@@ -12,6 +12,7 @@ pub mod peers;
 pub mod rates;
 pub mod router;
 pub mod rules;
+pub mod adapters;
 pub mod answer;
 pub mod limit;
 pub mod state;
