@@ -120,7 +120,7 @@ impl From<Value> for Sent<'_> {
     }
 }
 
-impl<'de> Deserialize<'de> for Sent<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Sent<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueReader)
     }

@@ -164,6 +164,11 @@ pub fn find(user_agent: Option<&[u8]>) -> Option<&'static str> {
     }
 }
 
+/// Whether a reason is that of any program: a library, or one without a name.
+pub(crate) fn is_of_programs(reason: &str) -> bool {
+    matches!(reason, NO_USER_AGENT | OTHER) || category(reason) == Some(Category::Other)
+}
+
 /// What the crawler of this name is for; nothing for the other reasons.
 #[must_use]
 pub fn category(reason: &str) -> Option<Category> {

@@ -117,6 +117,8 @@ pub struct Prepared<'a> {
     score: u8,
     referrer: Cow<'a, str>,
     is_spam: bool,
+    /// Address and User-Agent are those of one visitor.
+    is_visitor: bool,
     language: Cow<'a, str>,
     untrusted_forwarded: bool,
 }
@@ -183,7 +185,8 @@ pub fn admit(payload: &Payload<'_>, site: &Site, rules: &SiteRules) -> Result<()
         return Err(Outcome::OptedOut.into());
     }
     let Some(page) = &payload.page else { return Ok(()) };
-    if !site.admits(&page.hostname) {
+    // A page whose host nobody named is one of the site's.
+    if !page.hostname.is_empty() && !site.admits(&page.hostname) {
         return if payload.page_may_be_mail { Ok(()) } else { Err(Refusal::excluded("hostname")) };
     }
     if rules.excludes_path(&page.path) { Err(Refusal::excluded("path")) } else { Ok(()) }
@@ -204,14 +207,13 @@ pub fn prepare<'a>(
     if opted_out(headers) || payload.opted_out() {
         return Err(Outcome::OptedOut.into());
     }
-    let is_mail_reader = payload.page.is_none() && bots::is_mail_reader(headers.user_agent);
+    if payload.of_server && payload.page.is_none() && !facts.by_key {
+        return Err(Outcome::Invalid.into());
+    }
     let user_agent = headers.user_agent.unwrap_or_default();
     let seen = cx.agents.look(user_agent);
-    if let Some(reason) = bots::reason(headers, seen.bot)
-        && (!is_mail_reader || reason == bots::AHEAD_OF_TIME)
-    {
-        return Err(Refusal::bot(reason));
-    }
+    let Client { is_mail_reader, has_address, has_agent, is_visitor } =
+        client(facts, payload, seen.bot)?;
     let resolved = match facts.named {
         Some(named) => address::Resolved::named(named),
         None => address::resolve(facts.peer, headers, cx.trusted),
@@ -221,26 +223,67 @@ pub fn prepare<'a>(
     if !is_expected && cx.lookups.datacentres.contains(&resolved.addr) {
         return Err(Refusal::bot(bots::DATACENTRE));
     }
-    // A mail service that fetches for its readers says where its own machines are.
-    let (location, (agent, score)) = if is_mail_reader {
-        (None, (Arc::default(), 0))
-    } else {
-        let (agent, score) = agent(headers, seen.agent);
-        let score = if facts.by_key { 0 } else { score };
-        (cx.lookups.geo.locate(&resolved.addr), (agent, score))
-    };
+    let (agent, score) = if has_agent { agent(headers, seen.agent) } else { (Arc::default(), 0) };
+    let location = if has_address { cx.lookups.geo.locate(&resolved.addr) } else { None };
+    let spoken = headers.accept_language.filter(|_| has_agent || is_mail_reader);
     Ok(Prepared {
+        is_visitor,
         identity: Identity::new(resolved.addr, user_agent),
         location,
         agent,
-        score,
+        score: if facts.by_key { 0 } else { score },
         is_spam: cx.lookups.spam.contains(&payload.referrer),
         referrer: url::foreign_host(&payload.referrer),
         language: match &*payload.language {
-            "" => signals::language(headers.accept_language),
+            "" => signals::language(spoken),
             sent => Cow::Borrowed(sent),
         },
         untrusted_forwarded: resolved.untrusted_forwarded,
+    })
+}
+
+/// Whose the address and the User-Agent of a request are.
+struct Client {
+    /// A mail service that fetches for its readers: it says where its own machines are.
+    is_mail_reader: bool,
+    /// The address is a visitor's.
+    has_address: bool,
+    /// The User-Agent is a visitor's.
+    has_agent: bool,
+    /// Both are those of one visitor.
+    is_visitor: bool,
+}
+
+/// Looks whose they are; refuses machines, but those that are a server with a key.
+fn client(
+    facts: &Facts<'_>,
+    payload: &Payload<'_>,
+    bot: Option<&'static str>,
+) -> Result<Client, Refusal> {
+    if payload.is_automated {
+        return Err(Refusal::bot(bots::HEADLESS));
+    }
+    let is_server = facts.by_key && payload.of_server;
+    // With a key a server may tell of somebody of whom it does not name the User-Agent.
+    let is_faceless = facts.by_key && payload.faceless;
+    let is_mail_reader = payload.page.is_none()
+        && !payload.of_server
+        && bots::is_mail_reader(facts.headers.user_agent);
+    let reason = bots::reason(facts.headers, bot).filter(|_| !is_faceless);
+    match reason {
+        Some(reason) if is_mail_reader && reason != bots::AHEAD_OF_TIME => {}
+        Some(reason) if is_server && bots::is_of_programs(reason) => {}
+        Some(reason) => return Err(Refusal::bot(reason)),
+        None => {}
+    }
+    let names_nobody = facts.by_key
+        && facts.named.is_none()
+        && (payload.of_server || payload.unlinked || payload.faceless);
+    Ok(Client {
+        is_mail_reader,
+        has_address: !is_mail_reader && !names_nobody,
+        has_agent: reason.is_none() && !is_mail_reader && !is_faceless,
+        is_visitor: !is_server || (facts.named.is_some() && reason.is_none()),
     })
 }
 

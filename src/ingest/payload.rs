@@ -56,6 +56,16 @@ pub struct Payload<'a> {
     pub(crate) props: Props,
     pub(crate) revenue: Option<Revenue>,
     pub(crate) report: Report,
+    /// It came through a door that is meant for servers too: with a send key, address and
+    /// User-Agent of the request are a visitor's only where they are named as such, and an event
+    /// without a page is none of a mail.
+    pub(crate) of_server: bool,
+    /// The page found itself in a browser that a program drives.
+    pub(crate) is_automated: bool,
+    /// Nobody wants to know that two events are of one visitor: it carries no token.
+    pub(crate) unlinked: bool,
+    /// With a send key: the User-Agent of the request is not the visitor's, which nobody knows.
+    pub(crate) faceless: bool,
 }
 
 /// Why a payload is [`Outcome::Invalid`](crate::model::Outcome::Invalid): answered as

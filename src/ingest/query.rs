@@ -5,6 +5,7 @@
 
 use url::form_urlencoded;
 
+use crate::ingest::campaign::is_of_campaign;
 use crate::ingest::click::is_click_id;
 use crate::ingest::placeholder::hide_all;
 use crate::ingest::text::{clean, cut};
@@ -22,7 +23,7 @@ pub(crate) fn reduced(query: &str) -> Vec<(String, String)> {
     let pairs = form_urlencoded::parse(query.as_bytes()).take(PAIRS_MAX);
     pairs
         .filter(|(name, _)| name.len() <= NAME_BYTES_MAX)
-        .filter(|(name, _)| !name.starts_with("utm_") && !is_click_id(name))
+        .filter(|(name, _)| !is_of_campaign(name) && !is_click_id(name))
         .map(|(name, value)| (name.into_owned(), part(&value)))
         .filter(|(_, value)| !value.is_empty())
         .collect()

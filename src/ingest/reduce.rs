@@ -4,6 +4,7 @@
 //! and its list of properties. What is not kept is told by name.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use crate::ingest::channel;
 use crate::ingest::measured::Report;
@@ -15,6 +16,9 @@ use crate::model::{Event, KeptBack, Outcome, Refusal, ScriptError, Site, Vital};
 /// Events of the script that are about a place in the site: they get its path as a property.
 pub(super) const EVENTS_WITH_PATH: [&str; 5] =
     ["404", "Cloaked Link: Click", "File Download", "Form: Submission", "Outbound Link: Click"];
+
+/// The campaign of an event without a page.
+static NO_CAMPAIGN: LazyLock<Campaign> = LazyLock::new(Campaign::default);
 
 /// What is stored of one event at one site.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +73,8 @@ pub fn reduce<'a>(
     if rules.excludes_country(&place.country) {
         return Err(Refusal::excluded("country"));
     }
-    let page = payload.page.as_ref().filter(|page| site.admits(&page.hostname));
+    let is_of_site = |page: &&Page<'_>| page.hostname.is_empty() || site.admits(&page.hostname);
+    let page = payload.page.as_ref().filter(is_of_site);
     if prepared.is_spam && !is_own(payload, target, page) {
         return Err(Outcome::SpamReferrer.into());
     }
@@ -113,7 +118,7 @@ type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 fn event<'a>(
     prepared: &'a Prepared<'_>,
     payload: &'a Payload<'_>,
-    target: &Target<'_>,
+    target: &Target<'a>,
     (page, path, source): (Option<&'a Page<'_>>, Cow<'a, str>, Source<'a>),
     props: Pairs<'a>,
 ) -> Event<'a> {
@@ -128,11 +133,18 @@ fn event<'a>(
         day: target.moment.day,
         hour: target.moment.hour,
         ts: target.now,
-        visitor: page.and(target.key).map_or(0, |key| prepared.identity.token(key)),
+        visitor: page
+            .and(target.key)
+            .filter(|_| prepared.is_visitor)
+            .filter(|_| !payload.unlinked)
+            .map_or(0, |key| prepared.identity.token(key)),
         name: text(&payload.name),
         interactive: payload.interactive,
         by_key: false,
-        hostname: text(page.map_or("", |page| &page.hostname)),
+        hostname: text(page.map_or("", |page| match &*page.hostname {
+            "" => &site.domain,
+            named => named,
+        })),
         path,
         referrer: text(if is_own { "" } else { &prepared.referrer }),
         source: text(source.name),
@@ -172,11 +184,15 @@ fn source<'a>(
     target: &Target<'_>,
     page: Option<&'a Page<'_>>,
 ) -> Source<'a> {
+    let is_own = is_own(payload, target, page);
+    let referrer = if is_own { "" } else { &*prepared.referrer };
     let Some(found) = page else {
+        if payload.of_server {
+            return source::find(&NO_CAMPAIGN, referrer);
+        }
         return Source { name: channel::EMAIL, channel: channel::EMAIL, is_known: true };
     };
-    let is_own = is_own(payload, target, page);
-    source::find(&found.campaign, if is_own { "" } else { &prepared.referrer })
+    source::find(&found.campaign, referrer)
 }
 
 /// Whether the referrer is a page of the site itself.

@@ -71,7 +71,16 @@ pub enum PageError {
 /// # Errors
 /// When it is too long, or not the address of a page with a host.
 pub fn page(address: &str, by_fragment: bool) -> Result<Page<'_>, PageError> {
-    if address.len() > URL_BYTES_MAX {
+    page_at_most(address, by_fragment, URL_BYTES_MAX)
+}
+
+/// The same with another limit, for formats that have one.
+pub(crate) fn page_at_most(
+    address: &str,
+    by_fragment: bool,
+    bytes_max: usize,
+) -> Result<Page<'_>, PageError> {
+    if address.len() > bytes_max {
         return Err(PageError::TooLong);
     }
     if let Some(plain) = plain(address) {

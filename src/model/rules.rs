@@ -24,6 +24,8 @@ pub struct Rules {
     /// Names of the site by ids of other tools, such as `ga4:G-ABC123`; see
     /// [`Tool`](crate::model::Tool).
     pub ids: Vec<String>,
+    /// What anybody may see of the site without a login: names of [`Rules::PUBLIC`].
+    pub public: Vec<String>,
 }
 
 /// `/user/* → /user/:name`.
@@ -39,7 +41,7 @@ pub struct PathRule {
 
 impl Rules {
     /// The names of the fields, for whoever reads them from outside.
-    pub const FIELDS: [&str; 7] = [
+    pub const FIELDS: [&str; 8] = [
         "query_params",
         "path_rules",
         "properties",
@@ -47,7 +49,13 @@ impl Rules {
         "excluded_countries",
         "excluded_networks",
         "ids",
+        "public",
     ];
+
+    /// The numbers of `/counter/…`, as the only thing that can be made public.
+    pub const COUNTER: &str = "counter";
+    /// What can be made public.
+    pub const PUBLIC: [&str; 1] = [Self::COUNTER];
 
     /// The rules as they are stored; empty without any.
     #[must_use]

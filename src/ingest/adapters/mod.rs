@@ -7,9 +7,16 @@
 //!
 //! Formats: the documentation and the published clients of each tool; each file says which.
 
+pub mod ga4;
+mod given;
+pub mod goatcounter;
+pub mod matomo;
+pub mod umami;
+
 use std::borrow::Cow;
 
-use crate::ingest::payload::{Payload, PayloadError, error};
+use crate::ingest::fields::checked_name;
+use crate::ingest::payload::{ENGAGEMENT, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, error};
 use crate::ingest::text::clean;
 use crate::model::Tool;
 
@@ -105,6 +112,22 @@ pub fn site(tool: Tool, id: &str, field: &'static str) -> Result<Cow<'static, st
         return Err(error(field, "is too long: at most 100 bytes"));
     }
     Ok(Cow::Owned(tool.site_name(&clean(id, ID_BYTES_MAX))))
+}
+
+/// The name of an event that the sender chose: fit to be stored, and none of those that only our
+/// own script reports.
+///
+/// # Errors
+/// Under the tool's own name of the field.
+pub(super) fn own_name<'a>(
+    name: Cow<'a, str>,
+    field: &'static str,
+) -> Result<Cow<'a, str>, PayloadError> {
+    let name = checked_name(name).map_err(|reason| error(field, reason.message))?;
+    if [ENGAGEMENT, SCRIPT_ERROR, WEB_VITALS].contains(&&*name) {
+        return Err(error(field, "is a name that only our own script reports"));
+    }
+    Ok(name)
 }
 
 #[cfg(test)]

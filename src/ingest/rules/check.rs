@@ -64,6 +64,7 @@ pub fn checked(rules: Rules) -> Result<Rules, RuleError> {
         )?,
         path_rules: path_rules(rules.path_rules)?,
         ids: list("ids", rules.ids, IDS_MAX, same, is_id)?,
+        public: list("public", rules.public, Rules::PUBLIC.len(), same, is_public)?,
     };
     Ok(rules)
 }
@@ -190,6 +191,15 @@ fn is_network(text: &str) -> Result<(), RuleError> {
     ))
 }
 
+fn is_public(text: &str) -> Result<(), RuleError> {
+    if Rules::PUBLIC.contains(&text) {
+        return Ok(());
+    }
+    let start: String = text.chars().take(40).collect();
+    let all = Rules::PUBLIC.join(", ");
+    Err(wrong("public", format!("{start:?} cannot be made public: there is {all}")))
+}
+
 fn is_id(text: &str) -> Result<(), RuleError> {
     let fits = |id: &str| {
         id.len() <= ID_BYTES_MAX
@@ -248,6 +258,7 @@ mod tests {
             (serde_json::json!({"excluded_networks": ["203.0.113.0/33"]}), "excluded_networks"),
             (serde_json::json!({"excluded_networks": ["localhost"]}), "excluded_networks"),
             (serde_json::json!({"ids": ["G-ABC123"]}), "ids"),
+            (serde_json::json!({"public": ["everything"]}), "public"),
             (serde_json::json!({"ids": ["fathom:ABC"]}), "ids"),
             (serde_json::json!({"ids": ["ga4:G ABC"]}), "ids"),
             (serde_json::json!({"ids": [format!("ga4:{}", "x".repeat(101))]}), "ids"),
