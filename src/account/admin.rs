@@ -44,7 +44,7 @@ pub enum AdminCommand {
         /// The domain.
         domain: String,
         /// What is replaced.
-        changes: RuleChanges,
+        changes: Box<RuleChanges>,
     },
     /// `erase --site DOMAIN --from DATE --to DATE [--yes]`
     Erase {
@@ -179,7 +179,7 @@ pub async fn execute(
             AdminReply::SiteRetention { site }
         }
         AdminCommand::SiteRules { domain, changes } => {
-            let rules = accounts.change_rules(&domain, changes, now).await?;
+            let rules = accounts.change_rules(&domain, *changes, now).await?;
             AdminReply::SiteRules { domain, rules }
         }
         AdminCommand::Erase { domain, from, to, yes } => {
@@ -297,6 +297,7 @@ fn rule_lines(rules: &Rules) -> String {
         ("excluded_countries", rules.excluded_countries.clone()),
         ("excluded_networks", rules.excluded_networks.clone()),
         ("ids", rules.ids.clone()),
+        ("public", rules.public.clone()),
     ];
     lists.map(|(name, entries)| format!("{name}\t{}\n", entries.join(", "))).concat()
 }

@@ -27,6 +27,8 @@ pub struct RuleChanges {
     pub excluded_networks: Option<Vec<String>>,
     /// See [`Rules`].
     pub ids: Option<Vec<String>>,
+    /// See [`Rules`].
+    pub public: Option<Vec<String>>,
 }
 
 impl RuleChanges {
@@ -41,6 +43,7 @@ impl RuleChanges {
             excluded_countries: self.excluded_countries.unwrap_or(rules.excluded_countries),
             excluded_networks: self.excluded_networks.unwrap_or(rules.excluded_networks),
             ids: self.ids.unwrap_or(rules.ids),
+            public: self.public.unwrap_or(rules.public),
         }
     }
 }

@@ -22,7 +22,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("site retention DOMAIN MONTHS|default", "keep a site's rows for fewer months than the rest"),
     (
         "site rules DOMAIN [--properties NAMES] [--query-params NAMES] [--path-rules FROM=TO,…]\n  \
-         [--exclude-paths PATTERNS] [--exclude-networks CIDRS] [--exclude-countries CODES] [--ids TOOL:ID,…]",
+         [--exclude-paths PATTERNS] [--exclude-networks CIDRS] [--exclude-countries CODES] [--ids TOOL:ID,…]\n  \
+         [--public counter]",
         "show what a site collects; each flag replaces a list (separated by commas, \"\" empties it)",
     ),
     (

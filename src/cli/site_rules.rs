@@ -17,6 +17,7 @@ pub(super) const RULES: Shape = Shape {
         "exclude-countries",
         "exclude-networks",
         "ids",
+        "public",
     ],
     switches: &["json"],
 };
@@ -38,9 +39,10 @@ pub(super) fn rules(own: &Own) -> Result<AdminCommand, Fatal> {
         excluded_countries: list("exclude-countries"),
         excluded_networks: list("exclude-networks"),
         ids: list("ids"),
+        public: list("public"),
     };
     let domain = own.positional.first().cloned().unwrap_or_default();
-    Ok(AdminCommand::SiteRules { domain, changes })
+    Ok(AdminCommand::SiteRules { domain, changes: Box::new(changes) })
 }
 
 fn entries(text: &str) -> Vec<String> {
