@@ -220,6 +220,8 @@ pub(super) fn judge_named(
     let address = match named.address.as_deref().map(address::read) {
         Some(None) => return Verdict::wrong(NO_ADDRESS).into(),
         Some(read) => read,
+        // Of whom these headers tell is the server's proxy's business.
+        None if payload.of_server => None,
         None => address::first_named(headers),
     };
     let visitor = named.user_agent.as_ref().map(|agent| headers.of_visitor(agent.as_bytes()));

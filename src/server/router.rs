@@ -7,9 +7,10 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
-use crate::server::adapters::tags;
+use crate::server::adapters::{counter, ga4, goatcounter, matomo, tags, umami};
 use crate::server::answer::{self, Answer};
 use crate::server::norms::{self, WELL_KNOWN};
+use crate::server::scripts::stand_in;
 use crate::server::state::{Role, State};
 use crate::server::{assets, collect, counts, dashboard, demo, ops, query, rules, setup};
 
@@ -42,17 +43,31 @@ async fn elsewhere(
         (&Method::OPTIONS, "/api/event" | "/pixel.gif") => collect::preflight(),
         (_, "/api/event") => not_allowed("POST, OPTIONS"),
         (_, "/pixel.gif") => not_allowed("GET, OPTIONS"),
+        (_, "/g/collect") => ga4::collect(&state, request, peer.ip()).await,
+        (_, "/mp/collect") => ga4::measured(&state, request, peer.ip()).await,
+        (_, "/debug/mp/collect") => ga4::checked(&state, request).await,
+        (_, "/matomo.php" | "/piwik.php") => matomo::tracked(&state, request, peer.ip()).await,
+        (_, path) if umami::has(path) => umami::answer(&state, request, peer.ip()).await,
+        (_, path) if goatcounter::has(path) => {
+            goatcounter::answer(&state, request, peer.ip()).await
+        }
         (&Method::GET | &Method::HEAD, "/api/tags") => tags::same(&state, request.uri()),
         (&Method::GET | &Method::HEAD, "/js/script.js") => script("script.js", &request),
         (&Method::GET | &Method::HEAD, "/js/full.js") => script("full.js", &request),
         (&Method::GET | &Method::HEAD, "/js/vitals.js") => script("vitals.js", &request),
         (&Method::GET | &Method::HEAD, "/js/opt-out.js") => script("opt-out.js", &request),
+        (&Method::GET | &Method::HEAD, named) if let Some(file) = stand_in(named) => {
+            script(file, &request)
+        }
         (&Method::GET | &Method::HEAD, "/health") => ops::health(),
         (&Method::GET | &Method::HEAD, "/ready") => ops::ready(&state),
         (&Method::GET | &Method::HEAD, _) if path.starts_with(WELL_KNOWN) => {
             norms::well_known(&state, path.get(WELL_KNOWN.len()..).unwrap_or_default())
         }
         _ if path.len() > PATH_BYTES_MAX || state.settings.role == Role::Collect => not_found(),
+        (&Method::GET | &Method::HEAD, path) if path.starts_with(counter::FOLDER) => {
+            counter::answer(&state, &request).await
+        }
         (_, api) if api.starts_with("/api/") => api_route(&state, request, peer.ip()).await,
         (&Method::GET | &Method::HEAD, _) => page(&state, &request, &path),
         _ => not_allowed("GET"),
@@ -145,7 +160,7 @@ fn not_found() -> Answer {
     answer::error(StatusCode::NOT_FOUND, "there is no such page")
 }
 
-fn not_allowed(methods: &'static str) -> Answer {
+pub(super) fn not_allowed(methods: &'static str) -> Answer {
     let mut answer =
         answer::error(StatusCode::METHOD_NOT_ALLOWED, &format!("this address takes {methods}"));
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));

@@ -4,9 +4,12 @@
 //! expect; every answer goes through [`finish`], which names the outcome as for our own events.
 //! What a body means is the business of [`crate::ingest::adapters`].
 
-#![expect(dead_code, reason = "the doors of the tools follow")]
-
+pub mod counter;
+pub mod ga4;
+pub mod goatcounter;
+pub mod matomo;
 pub mod tags;
+pub mod umami;
 
 use std::net::IpAddr;
 
@@ -28,6 +31,7 @@ use crate::server::judge::{self, Judged, Sender, Verdict};
 use crate::server::limit;
 use crate::server::norms;
 use crate::server::panic::CatchPanic;
+use crate::server::router;
 use crate::server::state::State;
 
 /// One door of a tool.
@@ -77,11 +81,14 @@ pub(super) struct Fates {
     pub(super) each: Vec<Verdict>,
     /// Of the request, when it was refused as a whole.
     pub(super) whole: Option<Verdict>,
+    /// The first byte of a body that was read, white space aside: it tells formats of one door
+    /// apart.
+    pub(super) first_byte: Option<u8>,
 }
 
 impl Fates {
     fn refused(verdict: Verdict) -> Self {
-        Self { each: Vec::new(), whole: Some(verdict) }
+        Self { each: Vec::new(), whole: Some(verdict), first_byte: None }
     }
 
     fn all(&self) -> impl Iterator<Item = &Verdict> {
@@ -127,18 +134,21 @@ pub(super) async fn take(
     door: &Door,
 ) -> Fates {
     let (Parts { method, uri, headers, .. }, body) = request.into_parts();
-    let judged = collect::guarded(weigh(state, (&method, &uri, &headers), body, peer, door)).await;
+    let mut first_byte = None;
+    let weighing = weigh(state, (&method, &uri, &headers), (body, &mut first_byte), peer, door);
+    let judged = collect::guarded(weighing).await;
     drop((uri, headers));
-    let fates = match judged {
+    let mut fates = match judged {
         None => Fates::refused(Verdict::one(Outcome::Internal).amid_body()),
         Some(Weighed::Refused(verdict)) => Fates::refused(verdict),
         Some(Weighed::Each(judged)) => {
             match CatchPanic::new(judge::settle_all(state, judged)).await {
-                Some(each) => Fates { each, whole: None },
+                Some(each) => Fates { each, whole: None, first_byte: None },
                 None => Fates::refused(Verdict::one(Outcome::Internal)),
             }
         }
     };
+    fates.first_byte = first_byte;
     fates.all().for_each(|verdict| collect::count(state, verdict));
     fates
 }
@@ -146,7 +156,7 @@ pub(super) async fn take(
 async fn weigh(
     state: &State,
     (method, uri, head): (&Method, &Uri, &HeaderMap),
-    body: Incoming,
+    (body, first_byte): (Incoming, &mut Option<u8>),
     peer: IpAddr,
     door: &Door,
 ) -> Weighed {
@@ -166,6 +176,7 @@ async fn weigh(
         Ok(body) => body,
         Err(refused) => return Weighed::Refused(refused),
     };
+    *first_byte = body.trim_ascii_start().first().copied();
     let in_body = || (door.secret_of_body)(&body).and_then(|text| collect::key(state, &text));
     let known = known.or_else(in_body);
     let directory = state.sites.snapshot();
@@ -246,6 +257,20 @@ pub(super) fn refused(fates: &Fates) -> Option<Answer> {
         _ => return None,
     };
     Some(finish(answer::error(status, collect::refusal(deciding)), fates))
+}
+
+/// The answer to a request with another method than a door takes: what it takes, or, to a browser
+/// that asks before it sends, that it may.
+pub(super) fn other_method(
+    method: &Method,
+    taken: &[Method],
+    methods: &'static str,
+) -> Option<Answer> {
+    if taken.contains(method) {
+        return None;
+    }
+    let asks = *method == Method::OPTIONS;
+    Some(if asks { preflight("Content-Type") } else { router::not_allowed(methods) })
 }
 
 /// The GIF of one pixel, for doors that are pictures.

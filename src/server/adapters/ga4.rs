@@ -1,0 +1,110 @@
+//! Google Analytics 4: `/g/collect` of browsers, `/mp/collect` of servers, and
+//! `/debug/mp/collect`, which says what is wrong with a request and stores nothing.
+//!
+//! Its clients expect 204 and nothing else, whatever became of an event; `X-Headcount` says it.
+
+use std::net::IpAddr;
+
+use hyper::body::Incoming;
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode};
+
+use crate::ingest::PayloadError;
+use crate::ingest::adapters::Hits;
+use crate::ingest::adapters::ga4::{self, checks, server};
+use crate::model::Outcome;
+use crate::server::adapters::{Door, Fates, KeySites, Sent, finish, other_method, take};
+use crate::server::answer::{self, Answer};
+use crate::server::collect;
+use crate::server::limit::{self, BodyError};
+use crate::server::state::State;
+
+const COLLECT: Door = Door {
+    bytes_max: limit::BROWSER_BODY_BYTES_MAX,
+    secret_of_query: |_| None,
+    secret_of_body: |_| None,
+    needs_secret: false,
+    parse: |sent| ga4::collect(sent.query, sent.body),
+};
+
+const MEASURED: Door = Door {
+    bytes_max: server::BODY_BYTES_MAX,
+    secret_of_query: |query| server::secret(query).map(String::from),
+    secret_of_body: |_| None,
+    needs_secret: true,
+    parse: of_server,
+};
+
+const NO_SECRET: PayloadError =
+    PayloadError { field: "api_secret", message: "can't be blank: it is a send key" };
+const TOO_LARGE: PayloadError =
+    PayloadError { field: "request", message: "must be smaller than 130 KiB" };
+
+/// Methods of the door for browsers, as an answer names them.
+const READ: &str = "GET, POST, OPTIONS";
+/// Those of the doors for servers.
+const WRITTEN: &str = "POST, OPTIONS";
+
+/// `GET` and `POST /g/collect`.
+pub async fn collect(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
+    if let Some(answer) = other_method(request.method(), &[Method::GET, Method::POST], READ) {
+        return answer;
+    }
+    answered(&take(state, request, peer, &COLLECT).await)
+}
+
+/// `POST /mp/collect`.
+pub async fn measured(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
+    if let Some(answer) = other_method(request.method(), &[Method::POST], WRITTEN) {
+        return answer;
+    }
+    answered(&take(state, request, peer, &MEASURED).await)
+}
+
+/// `POST /debug/mp/collect`.
+pub async fn checked(state: &State, request: Request<Incoming>) -> Answer {
+    if let Some(answer) = other_method(request.method(), &[Method::POST], WRITTEN) {
+        return answer;
+    }
+    let (Parts { uri, .. }, body) = request.into_parts();
+    let checking = async {
+        let body = limit::read_body(body, server::BODY_BYTES_MAX).await?;
+        let is_key = |text: &str| collect::key(state, text).is_some();
+        Ok(checks::checked(uri.query().unwrap_or_default(), &body, is_key))
+    };
+    let mut answer = match collect::guarded(checking).await {
+        Some(Ok(messages)) => answer::json(StatusCode::OK, &messages),
+        Some(Err(BodyError::TooLarge)) => {
+            let mut answer = answer::json(StatusCode::OK, &checks::too_large());
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            answer
+        }
+        Some(Err(error)) => answer::error(StatusCode::BAD_REQUEST, &error.to_string()),
+        None => {
+            let text = collect::refusal(Outcome::Internal);
+            answer::error(StatusCode::INTERNAL_SERVER_ERROR, text)
+        }
+    };
+    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    answer
+}
+
+fn of_server<'a>(sent: &Sent<'a>) -> Hits<'a> {
+    if sent.key == KeySites::NoKey {
+        return Err(NO_SECRET);
+    }
+    if sent.body.len() > server::BODY_BYTES_MAX {
+        return Err(TOO_LARGE);
+    }
+    server::measured(sent.query, sent.body)
+}
+
+fn answered(fates: &Fates) -> Answer {
+    let status = match fates.deciding() {
+        Outcome::Limited => StatusCode::TOO_MANY_REQUESTS,
+        Outcome::SpoolFull | Outcome::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::NO_CONTENT,
+    };
+    finish(answer::text(status, ""), fates)
+}
