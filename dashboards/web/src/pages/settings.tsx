@@ -18,7 +18,7 @@ const SECTIONS: { id: string; label: string; fields: Field[] }[] = [
   { id: "addresses", label: "Addresses", fields: ["query_params", "path_rules"] },
   { id: "properties", label: "Properties", fields: ["properties"] },
   { id: "leave-out", label: "Leave out", fields: ["excluded_paths", "excluded_networks", "excluded_countries"] },
-  { id: "other-tools", label: "Other tools", fields: ["ids"] },
+  { id: "other-tools", label: "Other tools", fields: ["ids", "public"] },
   { id: "scripts", label: "Scripts", fields: [] },
 ];
 

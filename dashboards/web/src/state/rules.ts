@@ -21,6 +21,7 @@ export interface Rules {
   excluded_countries: string[];
   excluded_networks: string[];
   ids: string[];
+  public: string[];
 }
 
 export type Field = keyof Rules;

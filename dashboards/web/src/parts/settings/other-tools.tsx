@@ -18,19 +18,31 @@ export function OtherTools({ domain, draft }: { domain: string; draft: Draft }) 
       }
       domain={domain}
       draft={draft}
-      fields={["ids"]}
+      fields={["ids", "public"]}
     >
       {(wrong) => (
-        <ListEditor
-          domain={domain}
-          draft={draft}
-          field="ids"
-          label="Ids"
-          hint="The tool, a colon, the id: ga4:G-ABC123, umami:UUID, matomo:1, goatcounter:code, plausible:pa-XXXX. An id names one site."
-          wrong={wrong("ids")}
-          placeholder="ga4:G-ABC123"
-          none="No ids: the page's host decides."
-        />
+        <>
+          <ListEditor
+            domain={domain}
+            draft={draft}
+            field="ids"
+            label="Ids"
+            hint="The tool, a colon, the id: ga4:G-ABC123, umami:UUID, matomo:1, goatcounter:code, plausible:pa-XXXX. An id names one site."
+            wrong={wrong("ids")}
+            placeholder="ga4:G-ABC123"
+            none="No ids: the page's host decides."
+          />
+          <ListEditor
+            domain={domain}
+            draft={draft}
+            field="public"
+            label="Public"
+            hint="Write counter to let anybody see how many visits a page has, at /counter/PATH.json as with GoatCounter."
+            wrong={wrong("public")}
+            placeholder="counter"
+            none="Nothing is public."
+          />
+        </>
       )}
     </Section>
   );
