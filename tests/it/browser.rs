@@ -48,8 +48,14 @@ pub(crate) fn start_with(args: &[&str]) -> (Program, String) {
 
 /// Runs `tests/browser/NAME.mjs` against a program; it must end with 0.
 pub(crate) fn run(name: &str, program: &Program, setup: &str) {
+    run_with(name, program, setup, "");
+}
+
+/// The same with a send key.
+pub(crate) fn run_with(name: &str, program: &Program, setup: &str, key: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let given = json!({
+        "key": key,
         "url": program.url,
         "setup": setup,
         "reader": program.clickhouse().door("read"),

@@ -4,6 +4,7 @@
 use rustix::process::Signal;
 
 use crate::support::canaries::{self, CANARY, ROWS, SITE, found_in, scans, send_everything};
+use crate::support::canaries_of_tools;
 use crate::support::home::Home;
 use crate::support::program::{Options, Program};
 use crate::support::scan::{self, Found, Scan};
@@ -79,6 +80,25 @@ fn nothing_that_identifies_is_left_by_a_kill_with_rows_still_in_the_spool() {
     wait_for("the canary in its table", seconds(10), || {
         found_in(&canary.places(&engine.dump()), "table open_events").then_some(())
     });
+}
+
+#[test]
+fn what_a_server_names_of_its_visitors_is_left_nowhere() {
+    let program = canaries::start(options());
+    let key = program.add_key(SITE, "send");
+    let (scan, canary) = scans();
+    canaries_of_tools::send_named(&program.url, &key);
+    program.wait_rows(canaries_of_tools::ROWS_OF_SERVERS);
+    let engine = program.clickhouse();
+    assert_eq!(scan.places(&engine.dump()), []);
+    assert!(found_in(&canary.places(&engine.dump()), "table open_events"), "the scan is blind");
+    let visitors =
+        "SELECT uniqExact(visitor), min(visitor) > 0, groupUniqArray(browser) FROM open_events";
+    assert_eq!(engine.value(visitors), "1\t1\t['Chrome']", "one visitor, whoever tells of it");
+    let (code, _, home) = program.stop();
+    assert_eq!(code, 0);
+    assert_eq!(on_disk(&scan, &home), []);
+    assert_eq!(scan.of("the log", home.log().as_bytes()), []);
 }
 
 #[test]

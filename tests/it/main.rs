@@ -20,6 +20,10 @@ mod rows;
 #[cfg(test)]
 mod named;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod drop_in;
+#[cfg(test)]
 mod leak;
 #[cfg(test)]
 mod memory;
@@ -72,6 +76,8 @@ mod browser;
 #[cfg(test)]
 mod tracker;
 #[cfg(test)]
+mod tags;
+#[cfg(test)]
 mod days;
 #[cfg(test)]
 mod closing;
@@ -89,3 +95,13 @@ mod prober;
 mod replaced;
 #[cfg(test)]
 mod years;
+#[cfg(test)]
+mod ga4;
+#[cfg(test)]
+mod ga4_server;
+#[cfg(test)]
+mod matomo;
+#[cfg(test)]
+mod umami;
+#[cfg(test)]
+mod goatcounter;

@@ -11,13 +11,14 @@ use crate::support::noes;
 use crate::support::program::{Options, Program};
 use crate::support::scan::{Found, Scan};
 use crate::support::sql::Door;
+use crate::support::{canaries_of_tools, canaries_unread};
 
 pub(crate) const V4: &str = "81.2.69.163";
 pub(crate) const V6: &str = "2a02:8108:1a2b:3c4d:5e6f:7a8b:9c0d:1e2f";
 pub(crate) const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; plantedagentword) AppleWebKit/537.36 \
     (KHTML, like Gecko) Chrome/126.0.6478.127 Safari/537.36";
 /// What must be found nowhere.
-pub(crate) const PLANTED: [&str; 12] = [
+pub(crate) const PLANTED: [&str; 14] = [
     V4,
     V6,
     "plantedagentword",
@@ -30,6 +31,8 @@ pub(crate) const PLANTED: [&str; 12] = [
     "plantedsendkey",
     "plantedpropertyvalue",
     "9b2f6c1e-77aa-4c0d-8d11-0f3b5a7c9e21",
+    canaries_of_tools::WHO,
+    "plantedserver",
 ];
 /// What is meant to be stored: found in every store that holds the row.
 pub(crate) const CANARY: &str = "/canary-path-of-the-row";
@@ -42,7 +45,7 @@ const FLOODED: &str = "flooded.example";
 /// Events a second of one network for one site; a minute's worth may come at once.
 const RATE: u32 = 2;
 /// Rows that [`send_everything`] leaves.
-pub(crate) const ROWS: u64 = 16;
+pub(crate) const ROWS: u64 = 16 + 2 * (canaries_of_tools::ROWS_OF_BROWSERS + canaries_unread::ROWS);
 /// Outcomes that it meets.
 pub(crate) const MET: [&str; 9] = [
     "accepted",
@@ -107,6 +110,8 @@ pub(crate) fn send_everything(url: &str) {
         for path in noes::PIXELS {
             pixels(url, path, address, &mut outcomes);
         }
+        canaries_of_tools::send(url, address, &mut outcomes);
+        canaries_unread::send(url, address);
         others(url, address);
         flood(url, address, &mut outcomes);
     }

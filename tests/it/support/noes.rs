@@ -1,6 +1,8 @@
 //! Every spelling of "do not count me", on every collecting path, with everything a request may
 //! carry beside it: a thousand requests, none of which may leave anything behind.
 
+use crate::support::noes_of_tools;
+
 /// Where events are sent to.
 pub(crate) const EVENTS: &[&str] = &["/api/event", "/numbers/e"];
 /// Where pixels are fetched from.
@@ -89,6 +91,7 @@ pub(crate) fn all(agent: &str) -> Vec<No> {
         }
     }
     found.extend(by_payload(agent));
+    found.extend(noes_of_tools::all(agent, &headers()));
     found
 }
 
