@@ -46,7 +46,7 @@ fn main() {
         Some("overload") => long::overload(number(2_000)),
         Some("day") => long::day(number(10)),
         Some("connections") => {
-            compare::run(usize::try_from(number(512)).expect("a number of connections"))
+            compare::run(usize::try_from(number(512)).expect("a number of connections"));
         }
         None => compare::run(client::CONNECTIONS),
         Some(other) => {

@@ -13,6 +13,7 @@
 )]
 
 mod input;
+mod tools;
 
 use std::alloc::System;
 use std::hint::black_box;
@@ -50,6 +51,7 @@ fn main() {
     of_headers(&input, &mut lines);
     of_pages(&input, &mut lines);
     of_visitors(&input, &mut lines);
+    tools::of_tools(&mut lines);
     whole(&input, &mut lines);
     println!("| stage | median, ns | lowest, ns |");
     println!("|---|---|---|");
