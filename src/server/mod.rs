@@ -11,6 +11,7 @@ pub mod patience;
 pub mod peers;
 pub mod rates;
 pub mod router;
+pub mod scripts;
 pub mod rules;
 pub mod answer;
 pub mod limit;

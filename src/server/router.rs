@@ -9,6 +9,7 @@ use hyper::{Method, Request, StatusCode};
 
 use crate::server::answer::{self, Answer};
 use crate::server::norms::{self, WELL_KNOWN};
+use crate::server::scripts::stand_in;
 use crate::server::state::{Role, State};
 use crate::server::{assets, collect, counts, dashboard, demo, ops, query, rules, setup};
 
@@ -45,6 +46,9 @@ async fn elsewhere(
         (&Method::GET | &Method::HEAD, "/js/full.js") => script("full.js", &request),
         (&Method::GET | &Method::HEAD, "/js/vitals.js") => script("vitals.js", &request),
         (&Method::GET | &Method::HEAD, "/js/opt-out.js") => script("opt-out.js", &request),
+        (&Method::GET | &Method::HEAD, named) if let Some(file) = stand_in(named) => {
+            script(file, &request)
+        }
         (&Method::GET | &Method::HEAD, "/health") => ops::health(),
         (&Method::GET | &Method::HEAD, "/ready") => ops::ready(&state),
         (&Method::GET | &Method::HEAD, _) if path.starts_with(WELL_KNOWN) => {

@@ -3,7 +3,7 @@
  * lost, and nothing piles up in the page.
  */
 import { complete, shape } from "./shape";
-import { api, domains, page, silent } from "./silence";
+import { api, domains, page, sets, silent } from "./silence";
 
 /** What a caller may add to an event. */
 export interface Options {
@@ -16,6 +16,10 @@ export interface Options {
   u?: string;
   url?: string;
   callback?: (answer?: { status: number } | { error: unknown }) => void;
+  /** in stand-ins: the sites it is for (a comma list), if not those whose pages are counted */
+  to?: string;
+  /** in stand-ins: another referrer than the page's */
+  referrer?: string;
 }
 
 /** What is told about a page that was looked at. */
@@ -46,8 +50,8 @@ export function send(name: string, options?: Options, attention?: Attention): vo
     const event = () => ({
       n: name,
       u: given.u || given.url || location.href,
-      d: sites.join(),
-      r: document.referrer,
+      d: (STAND_IN && given.to) || sites.join(),
+      r: (STAND_IN && given.referrer) || document.referrer,
       w: innerWidth,
       p: given.props,
       i: given.interactive,
@@ -56,7 +60,7 @@ export function send(name: string, options?: Options, attention?: Attention): vo
     });
     const body = FULL ? shape(event(), complete) : undefined;
     if (FULL && !body) return given.callback?.();
-    fetch(api, {
+    fetch(STAND_IN ? sets.api || api : api, {
       method: "POST",
       // the last event outlives the page
       keepalive: true,

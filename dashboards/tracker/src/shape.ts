@@ -3,6 +3,7 @@
  * the page, the site's own hook.
  */
 import { page, sets, tag } from "./silence";
+import { stand } from "./stand";
 
 /** An event as it is sent; the names are those of the wire format. */
 export interface Event {
@@ -54,7 +55,7 @@ function left(address: string): boolean {
 
 /** Adds the properties of the tag and of the page; the event's own come before them. */
 export function complete(event: Event): void {
-  const given = page.headcount && page.headcount.props;
+  const given = STAND_IN && stand.props ? stand.props : page.headcount && page.headcount.props;
   event.p = {
     ...properties(tag, /^(?:data-prop|event)-(.+)/),
     ...(typeof given == "function" ? given(event.n) : given),
@@ -71,7 +72,12 @@ export function shape(event: Event, complete?: (event: Event) => void): string |
   try {
     if (left(event.u)) return;
     complete?.(event);
-    const shaped = sets.transform ? page[sets.transform](event) : event;
+    const shaped =
+      STAND_IN && stand.transform
+        ? stand.transform(event)
+        : sets.transform
+          ? page[sets.transform](event)
+          : event;
     return shaped && JSON.stringify(shaped);
   } catch (failed) {
     // what failed may be what takes a secret out: without it nothing is sent, and the page goes on

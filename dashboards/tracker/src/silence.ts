@@ -3,9 +3,11 @@
  * counts. Nothing is written, and of the storage only the named flags are read.
  */
 
+import { stand } from "./stand";
+
 /** The tag that loaded this file (a module has none: then one without attributes), and its `data-` attributes. */
 export const tag = (
-  FULL ? document.currentScript || document.createElement("script") : document.currentScript
+  FULL ? (STAND_IN && stand.tag) || document.currentScript || document.createElement("script") : document.currentScript
 ) as HTMLScriptElement;
 export const sets = tag.dataset;
 export const page = window as unknown as Record<string, any>;
@@ -20,6 +22,8 @@ export const api =
 
 /** The sites that the tag names; without any, the console says how to (not in `script.js`: its bytes are counted). */
 export function domains(): string[] {
+  // a stand-in takes its sites one by one, see `pages`
+  if (STAND_IN) return [];
   if (!FULL || sets.domain) return sets.domain!.split(",");
   console.warn('headcount counts nothing: load it by <script defer data-domain="your.site" src="…">, without type="module"');
   return [];
@@ -67,6 +71,7 @@ function stored(): unknown {
 export function silent(): unknown {
   try {
     return (
+      (STAND_IN && stand.denied) ||
       asked() ||
       // an empty host name is a file
       (/^(localhost|127\..*|\[::1]|)$/.test(location.hostname) && sets.local == null) ||

@@ -1,0 +1,4 @@
+/** The tag of GoatCounter's script, whose settings become attributes. Loaded before everything else. */
+import { copy } from "./stand";
+
+copy();

@@ -1,0 +1,186 @@
+/**
+ * `/gtag/js` (and the older `/analytics.js`, `/ga.js`): what a site's Google Analytics snippet loads
+ * after its host was changed. It replays `dataLayer` and takes its place: `gtag()` calls, plain
+ * objects as tag managers push them, and the older `ga()` and `_gaq`.
+ *
+ * Each `G-…` is the name of a site, `ga4:G-…`. Advertising ids (`AW-…`) are none: what is meant for
+ * them goes nowhere, and calls back. Accepted and without effect: `js`, titles, cookie settings, linkers,
+ * user properties, everything about advertising.
+ */
+import "./gtag-tag";
+import { consented, grant, hold, refuse } from "./consent";
+import { follow, view } from "./pages";
+import { send } from "./send";
+import { page, tag } from "./silence";
+import { address, outcome, type Params } from "./gtag-params";
+import { search, watchPage } from "./gtag-automatic";
+import { legacy } from "./gtag-legacy";
+import { once, tried } from "./stand";
+
+/** Ids that name a site. */
+const ID = /^(G|GT|UA)-/;
+/** A callback is called after this time at the latest, unless its caller says otherwise (milliseconds). */
+const CALLBACK_MS = 2000;
+/** What Google's script says by itself; ours knows no ids to say it of. */
+const DERIVED = /^(session_start|first_visit|user_engagement|engagement|web_vitals|js_error)$/;
+
+interface Target {
+  params: Params;
+  groups: string[];
+  /** page views by itself, also when the page moves without loading */
+  automatic?: boolean;
+  /** the path that a move was counted for */
+  moved?: string;
+}
+const targets: Record<string, Target> = {};
+const globals: Params = {};
+let path = location.pathname;
+
+const query = new URL(tag.src || document.baseURI).searchParams;
+
+/** The ids that an event is for. */
+function aims(to: string | string[] | undefined): string[] {
+  const found = new Set<string>();
+  for (const one of ([] as string[]).concat(to || "default")) {
+    const id = ("" + one).split("/")[0];
+    if (ID.test(id)) found.add(id);
+    for (const known of Object.keys(targets)) if (targets[known].groups.includes(one)) found.add(known);
+  }
+  return [...found];
+}
+
+/** One event of one site; `page_view` is a page. */
+function hit(id: string, name: string, params: Params, done?: () => void): void {
+  const target = targets[id];
+  const all = { ...globals, ...target?.params, ...params };
+  const options = { u: address(all), referrer: all.page_referrer, callback: done, ...outcome(name, all) };
+  const to = "ga4:" + id;
+  if (name != "page_view") return consented(() => send(name, { ...options, to }), done);
+  const seen = new URL(options.u).pathname;
+  // a router that counts what it has just moved to
+  const again = target?.moved == seen;
+  if (target) target.moved = undefined;
+  path = seen;
+  if (again) done?.();
+  else consented(() => view([to], options, (to) => search(options.u, to)), done);
+}
+
+/** An event for all it is meant for; its callback is called in any case, and once. */
+export function event(name: string, params: Params = {}): void {
+  const ids = aims(params.send_to);
+  const done = once<[]>(() => tried(() => params.event_callback?.(ids[0])));
+  if (params.event_callback) setTimeout(done, params.event_timeout || CALLBACK_MS);
+  if (!ids[0] || DERIVED.test(name)) done();
+  else for (const id of ids) hit(id, name, params, () => done());
+}
+
+/** Names a site, and counts its page unless told not to. */
+export function config(id: string, params: Params = {}, automatic = true): void {
+  if (!ID.test(id)) return;
+  const known = targets[id];
+  const target = (targets[id] = known || { params: {}, groups: [] });
+  target.params = { ...target.params, ...params };
+  target.groups = target.groups.concat(params.groups || (known ? [] : "default"));
+  if (target.params.send_page_view == false || !automatic || params.update) return;
+  target.automatic = true;
+  hit(id, "page_view", {});
+}
+
+/** Parameters for all events, or for those of one target. */
+export function set(name: string | Params, value?: any): void {
+  if (typeof name != "string") Object.assign(globals, name);
+  else if (targets[name]) Object.assign(targets[name].params, value);
+  else globals[name] = value;
+}
+
+/**
+ * What callers ask for ids is invented, each time anew; of a click there is none. What the page set
+ * itself is told back.
+ */
+function get(id: string, name: string, told?: (value: unknown) => void): void {
+  const random = () => Math.ceil(Math.random() * 2 ** 31);
+  const ids: Params = {
+    client_id: `${random()}.${random()}`,
+    session_id: "" + random(),
+    session_number: "1",
+    gclid: "",
+  };
+  const value = name in ids ? ids[name] : (targets[id]?.params[name] ?? globals[name]);
+  setTimeout(() => tried(() => told?.(value)));
+}
+
+let asked = false;
+
+/**
+ * `analytics_storage` decides; the others are about advertising. Where a default differs between
+ * regions a no counts everywhere: where the visitor is, is not looked up.
+ */
+function consent(when: string, { analytics_storage: analytics, wait_for_update: wait, region }: Params = {}): void {
+  if (when == "update") {
+    asked = asked || !!analytics;
+    if (analytics == "granted") grant();
+    else if (analytics) refuse();
+  } else if (analytics == "denied") {
+    asked = true;
+    hold();
+  } else if (wait > 0 && !region && !asked) {
+    hold();
+    setTimeout(() => asked || grant(), wait);
+  }
+}
+
+const verbs: Record<string, (...given: any[]) => void> = { config, event, set, get, consent };
+
+/** A plain object: an event, with what it sells; variables alone are the tag manager's. */
+function pushed({ event: name, ecommerce, eventCallback, eventTimeout, ...rest }: Params): void {
+  if (typeof name != "string" || /^gtm\./.test(name)) {
+    tried(() => eventCallback?.());
+    return;
+  }
+  if (!Object.keys(targets)[0]) config(query.get("id") || "", {}, false);
+  event(name, { ...rest, ...ecommerce, event_callback: eventCallback, event_timeout: eventTimeout });
+}
+
+function handle(entry: any): void {
+  tried(() => {
+    if (typeof entry == "function") entry.call({ get: () => {}, set: () => {}, reset: () => {} });
+    else if (entry && typeof entry[0] == "string") {
+      const [verb, ...given] = entry as any[];
+      if (Object.prototype.hasOwnProperty.call(verbs, verb)) verbs[verb](...given);
+    } else if (entry && entry.length == null) pushed(entry);
+  });
+}
+
+function start(): void {
+  const name = query.get("l") || "dataLayer";
+  const layer: any[] = (page[name] = page[name] || []);
+  // a second tag names a further id, which `config` has named or will
+  if ((layer as any).__headcount) return;
+  (layer as any).__headcount = true;
+  const push = layer.push;
+  layer.push = (...entries) => {
+    const length = push.apply(layer, entries);
+    entries.forEach(handle);
+    return length;
+  };
+  layer.slice().forEach(handle);
+  legacy({ config, event, set });
+  follow((again) => {
+    const now = location.pathname;
+    if (now == path && !again) return;
+    path = now;
+    for (const id of Object.keys(targets)) {
+      const target = targets[id];
+      if (!target.automatic) continue;
+      // the address that was given was that of the page before
+      const { page_path, page_location, ...params } = target.params;
+      target.params = params;
+      target.moved = undefined;
+      hit(id, "page_view", { page_path: undefined, page_location: undefined });
+      target.moved = now;
+    }
+  }, true);
+  watchPage();
+}
+
+start();

@@ -1,0 +1,120 @@
+/**
+ * Umami's script as its tag writes it. The id of the website is the name of a site, `umami:UUID`.
+ *
+ * `umami.identify()` is accepted and keeps nothing, what `umami.getSession()` answers is random,
+ * `data-do-not-track` is always on, and `data-fetch-credentials` never. `data-before-send` must answer at once: of a
+ * promise nothing is sent.
+ */
+import { clicks, pages } from "./tags-parts";
+import { view } from "./pages";
+import { send, type Options } from "./send";
+import { page, sets, tag } from "./silence";
+import type { Event } from "./shape";
+import { stand, tried } from "./stand";
+
+type Data = Record<string, unknown>;
+/** What Umami's callers and hooks know of an event. */
+interface Payload {
+  name?: string;
+  url?: string;
+  referrer?: string;
+  data?: Data;
+  [other: string]: unknown;
+}
+
+/** A fragment that is a page and not a place within one. */
+const ROUTE = /#[/!]/;
+
+/** Properties of objects within are named like `a.b`. */
+function flat(data: Data | undefined, above = ""): Data {
+  return Object.assign(
+    {},
+    ...Object.entries(data || {}).map(([name, value]) =>
+      Object(value) === value && !Array.isArray(value) ? flat(value as Data, above + name + ".") : { [above + name]: value },
+    ),
+  );
+}
+
+/** Properties and revenue. */
+function told(data: Data | undefined): Options {
+  const { revenue: amount, currency, ...rest } = data || {};
+  if (amount == null || !currency || isNaN(amount as number)) return { props: flat(data) };
+  return { props: flat(rest), revenue: { amount: amount as number, currency: "" + currency } };
+}
+
+function whole(address: string | undefined): string {
+  try {
+    return new URL(address || location.href, location.href).href;
+  } catch {
+    return location.href;
+  }
+}
+
+export function umami(website: string): void {
+  if (page.umami) return;
+  const to = "umami:" + website;
+  const hosts = sets.domains?.split(",").map((one) => one.trim());
+  const elsewhere = !!hosts && !hosts.includes(location.hostname);
+  if (sets.hostUrl) sets.api = new URL("/api/event", new URL(sets.hostUrl, location.href)).href;
+  if (sets.tag) stand.props = { tag: sets.tag };
+
+  const payload = (): Payload => ({
+    website,
+    screen: `${screen.width}x${screen.height}`,
+    language: navigator.language,
+    title: document.title,
+    hostname: location.hostname,
+    url: location.href,
+    referrer: document.referrer,
+    tag: sets.tag,
+  });
+
+  // the page's hook sees an event as Umami would send it; of attention only where it was is its business
+  stand.transform = (event: Event) => {
+    const hook = page[sets.beforeSend || ""];
+    const own = !/^(pageview|engagement|web_vitals)$/.test(event.n);
+    let out: Payload | undefined = { name: own ? event.n : undefined, url: event.u, referrer: event.r as string, data: event.p };
+    if (typeof hook == "function") {
+      out = hook("event", { ...payload(), ...out }) as Payload | undefined;
+      if (!out || "then" in out) return;
+    }
+    const n = event.n == "engagement" ? event.n : out.name || "pageview";
+    const u = whole(out.url);
+    return { ...event, n, u, r: out.referrer, p: out.data, h: ROUTE.test(u) && sets.excludeHash != "true" ? 1 : undefined };
+  };
+
+  /** An event, or a page where it has no name. */
+  function count({ name, url, referrer, data }: Payload): Promise<unknown> {
+    return new Promise((callback) => {
+      if (elsewhere) return callback(undefined);
+      const options = { u: whole(url), referrer, callback, ...told(data) };
+      if (name) send(name, { ...options, to });
+      else view([to], options);
+    });
+  }
+
+  function track(what?: string | Payload | ((given: Payload) => Payload), data?: Data): Promise<unknown> {
+    if (typeof what == "string") return count({ name: what, data });
+    const given = typeof what == "function" ? what(payload()) : what || {};
+    return given ? count(given) : Promise.resolve();
+  }
+
+  page.umami = {
+    track,
+    identify: () => Promise.resolve(),
+    getSession: () => ({ website, sessionId: crypto.randomUUID?.(), visitId: crypto.randomUUID?.() }),
+  };
+  if (elsewhere || sets.autoTrack == "false") return;
+  const path = () => location.pathname + (ROUTE.test(location.hash) && sets.excludeHash != "true" ? location.hash : "");
+  pages([to], false, path);
+  clicks("umami-event", "umami-event", (name, data) => tried(() => void track(name, data)));
+  if (sets.performance == "true") vitals(to);
+}
+
+/** How the page felt is a file of its own. */
+function vitals(domain: string): void {
+  const script = document.createElement("script");
+  script.src = new URL("/js/vitals.js", tag.src || document.baseURI).href;
+  Object.assign(script.dataset, { domain, ...(sets.local != null && { local: "" }) });
+  document.head.append(script);
+}
