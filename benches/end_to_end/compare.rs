@@ -28,14 +28,17 @@ struct Round {
     times: String,
 }
 
-pub(crate) fn run() {
+/// Rounds over this many connections.
+pub(crate) fn run(connections: usize) {
     let agents = Agents::write();
     let floor = Floor::start();
     let headcount = Headcount::start();
     let mut ledger = Ledger::default();
     // A first round warms both sides and is not counted.
-    Load::closed(floor.port(), &agents, Duration::from_secs(2)).run();
-    ledger.add(&Load::closed(headcount.port(), &agents, Duration::from_secs(2)).run());
+    let load =
+        |port: u16, time: Duration| Load { connections, ..Load::closed(port, &agents, time) };
+    load(floor.port(), Duration::from_secs(2)).run();
+    ledger.add(&load(headcount.port(), Duration::from_secs(2)).run());
     ledger.wait(&headcount);
     println!("CPU: user and system time of the server's process, us; for headcount until the last");
     println!(
@@ -48,9 +51,9 @@ pub(crate) fn run() {
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     let mut ratios = Vec::new();
     for number in 1..=ROUNDS {
-        let base = of_floor(&floor, &agents);
-        let waiting = of_headcount(&headcount, &agents, &mut ledger, true);
-        let together = of_headcount(&headcount, &agents, &mut ledger, false);
+        let base = of_floor(&floor, &load(floor.port(), ROUND));
+        let waiting = of_headcount(&headcount, &load(headcount.port(), ROUND), &mut ledger, true);
+        let together = of_headcount(&headcount, &load(headcount.port(), ROUND), &mut ledger, false);
         let ratio = [
             waiting.per_second / base.per_second,
             together.per_second / base.per_second,
@@ -109,9 +112,9 @@ fn tell_medians(ratios: &[[f64; 7]]) {
     }
 }
 
-fn of_floor(floor: &Floor, agents: &Agents) -> Round {
+fn of_floor(floor: &Floor, load: &Load<'_>) -> Round {
     let before = cpu(floor.pid());
-    let loaded = Load::closed(floor.port(), agents, ROUND).run();
+    let loaded = load.run();
     let spent = cpu(floor.pid()).saturating_sub(before);
     let answered = loaded.with_status(202);
     assert!(answered > 0.0 && loaded.unknown() == 0, "the floor answers: {}", loaded.words());
@@ -128,13 +131,12 @@ fn of_floor(floor: &Floor, agents: &Agents) -> Round {
 
 fn of_headcount(
     headcount: &Headcount,
-    agents: &Agents,
+    load: &Load<'_>,
     ledger: &mut Ledger,
     engine_waits: bool,
 ) -> Round {
     let before = (cpu(headcount.pid()), cpu(headcount.engine_pid()));
     let stopped = engine_waits.then(|| headcount.stop_engine());
-    let load = Load::closed(headcount.port(), agents, ROUND);
     let loaded = load.run();
     drop(stopped);
     ledger.add(&loaded);

@@ -5,7 +5,7 @@
 //! User-Agents, 10,000 visitors, fsync on, embedded engine on the same cores). The client of both is
 //! `headcount bench`. Every measurement ends by comparing what was acknowledged with what ClickHouse
 //! holds, and fails when an event is missing or doubled. Behind `--`:
-//! `latency` (at a fixed rate), `soak MINUTES`,
+//! `connections NUMBER` (the same with more of them), `latency` (at a fixed rate), `soak MINUTES`,
 //! `overload CONNECTIONS`, `day MILLIONS`, `idle SECONDS`.
 
 #![expect(
@@ -45,8 +45,13 @@ fn main() {
         Some("soak") => long::soak(number(30)),
         Some("overload") => long::overload(number(2_000)),
         Some("day") => long::day(number(10)),
-        None => compare::run(),
-        Some(other) => panic!("what is {other}? there are latency, soak, overload, day, idle"),
+        Some("connections") => {
+            compare::run(usize::try_from(number(512)).expect("a number of connections"))
+        }
+        None => compare::run(client::CONNECTIONS),
+        Some(other) => {
+            panic!("what is {other}? there are connections, latency, soak, overload, day, idle")
+        }
     }
 }
 

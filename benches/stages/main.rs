@@ -161,7 +161,7 @@ fn event<T>(
 ) -> Option<T> {
     let headers = request.headers();
     let payload = parse_event(&request.body).ok()?;
-    let facts = Facts { headers: &headers, peer, by_key: false };
+    let facts = Facts { headers: &headers, peer, by_key: false, named: None };
     let prepared = prepare(&facts, &payload, cx).ok()?;
     match reduce(&prepared, &payload, target).ok()?.row {
         Row::Event(event) => Some(then(&event)),

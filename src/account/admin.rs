@@ -296,6 +296,7 @@ fn rule_lines(rules: &Rules) -> String {
         ("excluded_paths", rules.excluded_paths.clone()),
         ("excluded_countries", rules.excluded_countries.clone()),
         ("excluded_networks", rules.excluded_networks.clone()),
+        ("ids", rules.ids.clone()),
     ];
     lists.map(|(name, entries)| format!("{name}\t{}\n", entries.join(", "))).concat()
 }

@@ -25,6 +25,8 @@ pub struct RuleChanges {
     pub excluded_countries: Option<Vec<String>>,
     /// See [`Rules`].
     pub excluded_networks: Option<Vec<String>>,
+    /// See [`Rules`].
+    pub ids: Option<Vec<String>>,
 }
 
 impl RuleChanges {
@@ -38,6 +40,7 @@ impl RuleChanges {
             excluded_paths: self.excluded_paths.unwrap_or(rules.excluded_paths),
             excluded_countries: self.excluded_countries.unwrap_or(rules.excluded_countries),
             excluded_networks: self.excluded_networks.unwrap_or(rules.excluded_networks),
+            ids: self.ids.unwrap_or(rules.ids),
         }
     }
 }
@@ -61,6 +64,9 @@ impl Accounts {
             return Err(AccountError::RulesUnreadable(row.domain));
         };
         let rules = self.checked_rules(changes.applied_to(known.clone()))?;
+        if rules.ids != known.ids {
+            self.ids_are_free(&rules.ids, &row).await?;
+        }
         if rules != known {
             let (rules, version) = (rules.to_json(), row.version + 1);
             self.shelf.put_site(SiteRow { rules, changed: now, version, ..row }).await?;
@@ -68,6 +74,23 @@ impl Accounts {
         drop(alone);
         self.refresh_sites().await;
         Ok(rules)
+    }
+
+    /// Whether no other site has one of these ids.
+    async fn ids_are_free(&self, ids: &[String], own: &SiteRow) -> Result<(), AccountError> {
+        let others = self.shelf.sites().await?;
+        for other in others.iter().filter(|other| other.id != own.id && other.removed == 0) {
+            let taken = Rules::of_json(&other.rules).unwrap_or_default().ids;
+            let same = |id: &&String| taken.iter().any(|known| known.eq_ignore_ascii_case(id));
+            if let Some(id) = ids.iter().find(same) {
+                let message = format!(
+                    "{id:?} is an id of {}: an id names one site, take it away there first",
+                    other.domain
+                );
+                return Err(AccountError::Rules { field: "ids", message });
+            }
+        }
+        Ok(())
     }
 
     /// Rules in the form in which they would be stored.

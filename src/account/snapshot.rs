@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::domain;
 use crate::account::secret;
-use crate::model::{Day, Rules, Site, SiteId};
+use crate::model::{Day, Rules, Site, SiteId, Tool};
 use crate::store::{KeyRow, SiteRow};
 
 /// Seconds of a day in UTC.
@@ -47,6 +47,8 @@ pub struct ApiKey {
 pub struct Snapshot {
     sites: Vec<Site>,
     by_domain: HashMap<String, usize>,
+    /// By the names that other tools' ids give.
+    by_external: HashMap<String, usize>,
     by_id: HashMap<SiteId, usize>,
     retention: HashMap<SiteId, u32>,
     keys: HashMap<String, Arc<ApiKey>>,
@@ -120,6 +122,9 @@ impl Snapshot {
             let at = snapshot.sites.len();
             snapshot.by_domain.insert(site.domain.clone(), at);
             snapshot.by_id.insert(site.id, at);
+            for (tool, id) in site.rules.ids.iter().filter_map(|name| Tool::of_name(name)) {
+                snapshot.by_external.insert(tool.site_name(id), at);
+            }
             if row.retention_months > 0 {
                 snapshot.retention.insert(site.id, row.retention_months.into());
             }
@@ -146,6 +151,34 @@ impl Snapshot {
     pub fn by_domain(&self, domain: &str) -> Option<&Site> {
         let plain = || self.by_domain.get(domain.strip_prefix("www.")?);
         self.sites.get(*self.by_domain.get(domain).or_else(plain)?)
+    }
+
+    /// The site that an event names: by its domain, or by another tool's id (`tool:ID` in small
+    /// letters). An id that no site has stands for the site of the page's `host`, so that a tag
+    /// whose host name was changed needs nothing else.
+    #[must_use]
+    pub fn named(&self, name: &str, host: &str) -> Option<&Site> {
+        if Tool::of_name(name).is_none() {
+            return self.by_domain(name);
+        }
+        match self.by_external.get(name) {
+            Some(at) => self.sites.get(*at),
+            None => self.of_host(host),
+        }
+    }
+
+    /// The site that counts pages of a host (small letters, without `www.`), that of the longest
+    /// domain if there are several.
+    #[must_use]
+    pub fn of_host(&self, host: &str) -> Option<&Site> {
+        let mut rest = Some(host);
+        while let Some(domain) = rest {
+            if let Some(site) = self.by_domain(domain).filter(|site| site.admits(host)) {
+                return Some(site);
+            }
+            rest = domain.split_once('.').map(|(_, parent)| parent);
+        }
+        None
     }
 
     /// The site of a number.

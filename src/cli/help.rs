@@ -22,7 +22,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("site retention DOMAIN MONTHS|default", "keep a site's rows for fewer months than the rest"),
     (
         "site rules DOMAIN [--properties NAMES] [--query-params NAMES] [--path-rules FROM=TO,…]\n  \
-         [--exclude-paths PATTERNS] [--exclude-networks CIDRS] [--exclude-countries CODES]",
+         [--exclude-paths PATTERNS] [--exclude-networks CIDRS] [--exclude-countries CODES] [--ids TOOL:ID,…]",
         "show what a site collects; each flag replaces a list (separated by commas, \"\" empties it)",
     ),
     (

@@ -16,6 +16,7 @@ pub(super) const RULES: Shape = Shape {
         "exclude-paths",
         "exclude-countries",
         "exclude-networks",
+        "ids",
     ],
     switches: &["json"],
 };
@@ -36,6 +37,7 @@ pub(super) fn rules(own: &Own) -> Result<AdminCommand, Fatal> {
         excluded_paths: list("exclude-paths"),
         excluded_countries: list("exclude-countries"),
         excluded_networks: list("exclude-networks"),
+        ids: list("ids"),
     };
     let domain = own.positional.first().cloned().unwrap_or_default();
     Ok(AdminCommand::SiteRules { domain, changes })

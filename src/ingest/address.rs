@@ -44,6 +44,31 @@ pub fn resolve(peer: IpAddr, headers: &Headers<'_>, trusted: &[IpNet]) -> Resolv
     Resolved { addr: ClientAddr(addr), untrusted_forwarded: false }
 }
 
+impl Resolved {
+    /// What a sender with a key says.
+    #[must_use]
+    pub fn named(addr: IpAddr) -> Self {
+        Self { addr: ClientAddr(addr.to_canonical()), untrusted_forwarded: false }
+    }
+}
+
+/// The address that a server with a send key names for its visitor in the headers of its request:
+/// the first of `X-Forwarded-For`, else of `Forwarded`.
+#[must_use]
+pub fn first_named(headers: &Headers<'_>) -> Option<IpAddr> {
+    let first = |lines: &[&[u8]], read: fn(&str) -> Option<IpAddr>| {
+        let hops = lines.first()?.split(|byte| *byte == b',').next()?;
+        read(std::str::from_utf8(hops.trim_ascii()).ok()?)
+    };
+    first(&headers.x_forwarded_for, node).or_else(|| first(&headers.forwarded, forwarded_for))
+}
+
+/// The address in a text, with or without brackets and port.
+#[must_use]
+pub fn read(text: &str) -> Option<IpAddr> {
+    node(text)
+}
+
 impl ClientAddr {
     /// The address itself, for the look-up of the location only.
     pub(crate) fn ip(&self) -> IpAddr {

@@ -13,6 +13,7 @@
 //! finds, [`admit`], [`prepare`] once, and [`reduce`] for each site. [`process`] is the same for one
 //! site, a step a line.
 
+pub mod adapters;
 pub mod address;
 pub mod agent;
 mod body;
@@ -82,6 +83,8 @@ pub struct Facts<'a> {
     pub peer: IpAddr,
     /// A send key came with it: a server sends, and looks like one.
     pub by_key: bool,
+    /// The visitor's address, as whoever has a send key names it.
+    pub named: Option<IpAddr>,
 }
 
 /// What the pipeline looks things up in.
@@ -209,7 +212,10 @@ pub fn prepare<'a>(
     {
         return Err(Refusal::bot(reason));
     }
-    let resolved = address::resolve(facts.peer, headers, cx.trusted);
+    let resolved = match facts.named {
+        Some(named) => address::Resolved::named(named),
+        None => address::resolve(facts.peer, headers, cx.trusted),
+    };
     // Mail services fetch from datacentres for their readers, and servers send from there.
     let is_expected = is_mail_reader || facts.by_key;
     if !is_expected && cx.lookups.datacentres.contains(&resolved.addr) {

@@ -90,6 +90,12 @@ impl<'a> Payload<'a> {
         &self.sites
     }
 
+    /// The host of the page; empty without one.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.page.as_ref().map_or("", |page| &page.hostname)
+    }
+
     /// The name of the event.
     #[must_use]
     pub fn name(&self) -> &str {

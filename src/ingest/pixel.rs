@@ -11,6 +11,7 @@ use crate::ingest::fields::{checked_name, page, sites};
 use crate::ingest::payload::{
     ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, error,
 };
+use crate::ingest::placeholder::may_name_a_recipient;
 use crate::ingest::text::then;
 use crate::ingest::url::{CAMPAIGN_BYTES_MAX, text};
 use crate::model::SCROLL_NONE;
@@ -50,8 +51,15 @@ pub fn parse_pixel<'a>(
     if [ENGAGEMENT, SCRIPT_ERROR, WEB_VITALS].contains(&&*name) {
         return Err(error("event", "is a name that only the script reports"));
     }
-    let campaign =
-        first("campaign").map(|value| then(value, |value| text(value.trim(), CAMPAIGN_BYTES_MAX)));
+    let sent = first("campaign");
+    // Mails are written for one recipient each: a name of theirs must not come in as a campaign's.
+    if sent.as_deref().is_some_and(may_name_a_recipient) {
+        return Err(error("campaign", "looks like a recipient's: name the campaign, not a person"));
+    }
+    if may_name_a_recipient(&name) {
+        return Err(error("event", "looks like a recipient's: name what happened, not a person"));
+    }
+    let campaign = sent.map(|value| then(value, |value| text(value.trim(), CAMPAIGN_BYTES_MAX)));
     let named = first("u").map(|address| page(address, false)).transpose()?;
     let referring = || {
         let address = std::str::from_utf8(referer?).ok()?;
@@ -100,10 +108,11 @@ mod tests {
 
     #[test]
     fn names_and_campaigns_are_read() {
-        let payload = parse_pixel("site=a.example&event=Open+Mail&campaign=a%40b.example", None);
+        let payload =
+            parse_pixel("site=a.example&event=Open+Mail&campaign=letter-2026-11-22+a", None);
         let payload = payload.ok().unwrap();
         assert_eq!(payload.name(), "Open Mail");
-        assert_eq!(payload.pixel_campaign, ":email");
+        assert_eq!(payload.pixel_campaign, "letter-2026-11-22 a");
         assert!(payload.page_may_be_mail);
     }
 
@@ -125,6 +134,10 @@ mod tests {
             ("site=a.example", "u"),
             ("site=a.example&campaign=c&event=engagement", "event"),
             ("site=a.example&u=javascript:alert(1)", "url"),
+            ("site=a.example&campaign=jane%40example.com", "campaign"),
+            ("site=a.example&campaign=letter-4f9d2c1b8a7e6f50", "campaign"),
+            ("site=a.example&campaign=dGhpcyBpcyBhIHNlY3JldA", "campaign"),
+            ("site=a.example&campaign=c&event=open-1234567", "event"),
             (&format!("site=a.example&event={}", "x".repeat(121)), "event_name"),
             (&"x".repeat(QUERY_BYTES_MAX + 1), "request"),
         ] {

@@ -41,6 +41,23 @@ pub struct Headers<'a> {
     pub purpose: Vec<&'a [u8]>,
 }
 
+impl<'a> Headers<'a> {
+    /// The headers of a visitor as a server tells of them: with this User-Agent, and without what
+    /// the server's own client says of itself.
+    #[must_use]
+    pub fn of_visitor(&self, user_agent: &'a [u8]) -> Self {
+        Self {
+            dnt: self.dnt.clone(),
+            sec_gpc: self.sec_gpc.clone(),
+            user_agent: Some(user_agent),
+            referer: self.referer,
+            origin: self.origin,
+            accept_language: self.accept_language,
+            ..Self::default()
+        }
+    }
+}
+
 /// Whether the visitor asked not to be counted: a `DNT` value that begins with `1`, or a
 /// `Sec-GPC` value that is exactly `1`. Several lines of a header that a proxy joined by commas
 /// are read as several values.

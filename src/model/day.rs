@@ -9,6 +9,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
+/// Seconds of an hour.
+const HOUR: u32 = 3600;
+
 /// A site-local calendar day: whole days since 1970-01-01 (the encoding of ClickHouse `Date`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub u16);
@@ -68,6 +71,13 @@ impl fmt::Display for Day {
     }
 }
 
+/// Another moment of the same day.
+#[must_use]
+pub fn at(of_day: &LocalMoment, at: u32) -> LocalMoment {
+    let hour = at.saturating_sub(of_day.day_start) / HOUR;
+    LocalMoment { hour: u8::try_from(hour).unwrap_or(u8::MAX), ..*of_day }
+}
+
 /// Looks up an IANA zone name.
 ///
 /// # Errors
@@ -83,7 +93,7 @@ pub fn locate(at: u32, zone: &TimeZone) -> LocalMoment {
         Timestamp::from_second(i64::from(at)).unwrap_or_default().to_zoned(zone.clone()).date();
     let day_start = first_instant(date, zone);
     let day_end = first_instant(date.saturating_add(1.day()), zone);
-    let hour = u8::try_from(at.saturating_sub(day_start) / 3600).unwrap_or(u8::MAX);
+    let hour = u8::try_from(at.saturating_sub(day_start) / HOUR).unwrap_or(u8::MAX);
     LocalMoment { day: Day::from_date(date), hour, day_start, day_end }
 }
 

@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod day;
 pub mod event;
+pub mod external;
 pub mod label;
 pub mod measured;
 pub mod outcome;
@@ -15,6 +16,7 @@ pub mod stack;
 pub use clock::now;
 pub use day::{Day, LocalMoment, ZoneError};
 pub use event::{Event, SCROLL_NONE};
+pub use external::Tool;
 pub use measured::{KeptBack, Metric, ScriptError, Vital};
 pub use outcome::{Outcome, Refusal};
 pub use rules::{PathRule, Rules};

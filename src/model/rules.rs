@@ -21,6 +21,9 @@ pub struct Rules {
     /// Addresses and networks (CIDR) whose events are not counted. They are kept as a setting
     /// and never beside an event.
     pub excluded_networks: Vec<String>,
+    /// Names of the site by ids of other tools, such as `ga4:G-ABC123`; see
+    /// [`Tool`](crate::model::Tool).
+    pub ids: Vec<String>,
 }
 
 /// `/user/* → /user/:name`.
@@ -36,13 +39,14 @@ pub struct PathRule {
 
 impl Rules {
     /// The names of the fields, for whoever reads them from outside.
-    pub const FIELDS: [&str; 6] = [
+    pub const FIELDS: [&str; 7] = [
         "query_params",
         "path_rules",
         "properties",
         "excluded_paths",
         "excluded_countries",
         "excluded_networks",
+        "ids",
     ];
 
     /// The rules as they are stored; empty without any.

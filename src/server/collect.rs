@@ -6,6 +6,7 @@
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -17,11 +18,12 @@ use hyper::http::request::Parts;
 use hyper::{Request, StatusCode, Uri};
 use serde_json::json;
 
-use crate::ingest::{self, Headers, PayloadError};
-use crate::model::{Outcome, Site, now, wipe_stack};
+use crate::account::ApiKey;
+use crate::ingest::{self, Headers, PayloadError, adapters};
+use crate::model::{Outcome, now, wipe_stack};
 use crate::server::answer::{self, Answer, Room, WasRead};
-use crate::server::judge::{self, Judged, Verdict};
-use crate::server::limit::{self, BodyError};
+use crate::server::judge::{self, Judged, Sender, Verdict};
+use crate::server::limit::{self, BodyError, Whole};
 use crate::server::norms;
 use crate::server::panic::CatchPanic;
 use crate::server::state::State;
@@ -42,7 +44,7 @@ const NO_BODY: PayloadError = PayloadError { field: "request", message: "the bod
 /// `POST /api/event`.
 pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
     let (Parts { headers, .. }, body) = request.into_parts();
-    let judged = or_internal(judge_event(state, &headers, body, peer)).await;
+    let judged = guarded(judge_event(state, &headers, body, peer)).await.unwrap_or_else(internal);
     let room = Room::of(headers);
     let verdict = settled(state, judged).await;
     count(state, &verdict);
@@ -75,7 +77,7 @@ pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
 /// `GET /pixel.gif`: the picture comes whatever the outcome, except 429 and 503.
 pub async fn pixel(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
     let (Parts { uri, headers, .. }, _unread) = request.into_parts();
-    let judged = or_internal(judge_pixel(state, &uri, &headers, peer)).await;
+    let judged = guarded(judge_pixel(state, &uri, &headers, peer)).await.unwrap_or_else(internal);
     drop(uri);
     let room = Room::of(headers);
     let verdict = settled(state, judged).await;
@@ -109,8 +111,8 @@ pub fn preflight() -> Answer {
     answer
 }
 
-/// A panic in the pipeline is an outcome too.
-async fn or_internal(judging: impl Future<Output = Judged> + Send) -> Judged {
+/// Runs the part that holds the request; nothing after a panic. What it leaves on the stack is wiped.
+pub(super) async fn guarded<T>(judging: impl Future<Output = T> + Send) -> Option<T> {
     let mut judging = pin!(CatchPanic::new(judging));
     // After each step: it may go on in another thread.
     let judged = poll_fn(|cx| {
@@ -118,7 +120,12 @@ async fn or_internal(judging: impl Future<Output = Judged> + Send) -> Judged {
         wipe_stack();
         polled
     });
-    judged.await.unwrap_or_else(|| Verdict::one(Outcome::Internal).amid_body().into())
+    judged.await
+}
+
+/// A panic in the pipeline is an outcome too.
+pub(super) fn internal() -> Judged {
+    Verdict::one(Outcome::Internal).amid_body().into()
 }
 
 async fn settled(state: &State, judged: Judged) -> Verdict {
@@ -126,7 +133,7 @@ async fn settled(state: &State, judged: Judged) -> Verdict {
     settled.await.unwrap_or_else(|| Verdict::one(Outcome::Internal))
 }
 
-fn refusal(outcome: Outcome) -> &'static str {
+pub(super) fn refusal(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::TooLarge => "the body is larger than 64 KiB (1 MiB with a send key)",
         Outcome::Limited => "too many requests; try again in some seconds",
@@ -141,33 +148,60 @@ async fn judge_event(state: &State, head: &HeaderMap, body: Incoming, peer: IpAd
     if ingest::opted_out(&headers) {
         return Verdict::one(Outcome::OptedOut).before_body(body).await.into();
     }
-    if state.sites.current().is_none() {
-        return Verdict::one(Outcome::Unavailable).before_body(body).await.into();
-    }
-    if limit::is_encoded(head) {
-        return invalid(ENCODED).before_body(body).await.into();
-    }
-    let key = match bearer(head) {
-        None => None,
-        Some(text) => match state.sites.snapshot().and_then(|sites| sites.send_key(text, now())) {
-            Some(key) => Some(key),
-            None => return invalid(BAD_KEY).before_body(body).await.into(),
-        },
+    let known = match admit(state, head, None) {
+        Ok(key) => key,
+        Err(refused) => return refused.before_body(body).await.into(),
     };
+    let key = known.as_deref();
     let bytes_max =
         if key.is_some() { limit::KEY_BODY_BYTES_MAX } else { limit::BROWSER_BODY_BYTES_MAX };
-    let body = match limit::read_body(body, bytes_max).await {
+    let body = match whole(body, bytes_max).await {
         Ok(body) => body,
-        Err(BodyError::TooLarge) => return Verdict::one(Outcome::TooLarge).amid_body().into(),
-        Err(BodyError::Broken) => return invalid(NO_BODY).amid_body().into(),
-        Err(BodyError::Busy) => return Verdict::one(Outcome::Unavailable).amid_body().into(),
+        Err(refused) => return refused.into(),
     };
     let payload = match ingest::parse_event(&body) {
         Ok(payload) => payload,
-        Err(error) => return invalid(error).into(),
+        Err(error) => return Verdict::wrong(error).into(),
     };
-    let allowed = |site: &Site| key.as_ref().is_none_or(|key| key.covers(site.id));
-    judge::judge(state, &payload, &headers, peer, key.is_some(), allowed)
+    let Some(key) = key else {
+        let sender = Sender { headers: &headers, peer, key: None, named: None, at: now() };
+        return judge::judge(state, &payload, &sender);
+    };
+    let said = adapters::said(&body);
+    judge::judge_named(state, &payload, &said, (&headers, peer, key))
+}
+
+/// What is known before the body: whether events can be taken, and the send key, from the header or
+/// from where else the tool has it.
+pub(super) fn admit(
+    state: &State,
+    head: &HeaderMap,
+    elsewhere: Option<&str>,
+) -> Result<Option<Arc<ApiKey>>, Verdict> {
+    if state.sites.current().is_none() {
+        return Err(Verdict::one(Outcome::Unavailable));
+    }
+    if limit::is_encoded(head) {
+        return Err(Verdict::wrong(ENCODED));
+    }
+    match bearer(head).or(elsewhere) {
+        None => Ok(None),
+        Some(text) => key(state, text).map(Some).ok_or(Verdict::wrong(BAD_KEY)),
+    }
+}
+
+/// The send key of a text, if it holds.
+pub(super) fn key(state: &State, text: &str) -> Option<Arc<ApiKey>> {
+    state.sites.snapshot().and_then(|sites| sites.send_key(text, now()))
+}
+
+/// The whole body, or what becomes of a request without it.
+pub(super) async fn whole(body: Incoming, bytes_max: usize) -> Result<Whole, Verdict> {
+    limit::read_body(body, bytes_max).await.map_err(|error| match error {
+        BodyError::TooLarge => Verdict::one(Outcome::TooLarge).amid_body(),
+        BodyError::Broken => Verdict::wrong(NO_BODY).amid_body(),
+        BodyError::Busy => Verdict::one(Outcome::Unavailable).amid_body(),
+    })
 }
 
 async fn judge_pixel(state: &State, uri: &Uri, head: &HeaderMap, peer: IpAddr) -> Judged {
@@ -179,18 +213,15 @@ async fn judge_pixel(state: &State, uri: &Uri, head: &HeaderMap, peer: IpAddr) -
         return Verdict::one(Outcome::Unavailable).into();
     }
     match ingest::parse_pixel(uri.query().unwrap_or(""), headers.referer) {
-        Ok(payload) => judge::judge(state, &payload, &headers, peer, false, |_| true),
-        Err(error) => invalid(error).into(),
+        Ok(payload) => {
+            let sender = Sender { headers: &headers, peer, key: None, named: None, at: now() };
+            judge::judge(state, &payload, &sender)
+        }
+        Err(error) => Verdict::wrong(error).into(),
     }
 }
 
-fn invalid(error: PayloadError) -> Verdict {
-    let mut verdict = Verdict::one(Outcome::Invalid);
-    verdict.invalid = Some(error);
-    verdict
-}
-
-fn count(state: &State, verdict: &Verdict) {
+pub(super) fn count(state: &State, verdict: &Verdict) {
     for outcome in verdict.outcomes() {
         state.metrics.event(outcome as usize);
     }

@@ -8,12 +8,54 @@ use std::net::IpAddr;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 
-use crate::ingest::{self, Facts, Headers, Payload, PayloadError, Prepared, Row, Target};
-use crate::model::{Day, KeptBack, Outcome, Refusal, Site, SiteId, now};
+use crate::account::ApiKey;
+use crate::ingest::adapters::Named;
+use crate::ingest::{self, Facts, Headers, Payload, PayloadError, Prepared, Row, Target, address};
+use crate::model::{Day, KeptBack, LocalMoment, Outcome, Refusal, Site, SiteId, day, now};
 use crate::server::limit;
 use crate::server::state::State;
 use crate::spool::{AppendError, Record};
 use crate::store::row;
+
+/// Who sent an event.
+pub(super) struct Sender<'a> {
+    /// The headers of the request; of the visitor, when whoever has a key names one.
+    pub(super) headers: &'a Headers<'a>,
+    /// The other end of the connection.
+    pub(super) peer: IpAddr,
+    /// The send key that came with it.
+    pub(super) key: Option<&'a ApiKey>,
+    /// The visitor's address, as the holder of the key names it.
+    pub(super) named: Option<IpAddr>,
+    /// When it happened, seconds since 1970 UTC: now, or as the holder of the key says.
+    pub(super) at: u32,
+}
+
+const NO_ADDRESS: PayloadError =
+    PayloadError { field: "ip", message: "is no address: write 203.0.113.9 or 2001:db8::1" };
+
+/// How far ahead of our clock an event may lie that names its time, in seconds.
+const AHEAD_MAX: i64 = 300;
+/// How old an event may be that names its time, in seconds.
+const AGE_MAX: i64 = 86_400;
+
+/// The moment that an event names, if it can be taken: not older than a day, and nothing of what
+/// is to come but the difference of two clocks.
+///
+/// # Errors
+/// When it cannot.
+pub(super) fn moment(named: i64, now: u32) -> Result<u32, PayloadError> {
+    const FIELD: &str = "timestamp";
+    let now = i64::from(now);
+    if named > now + AHEAD_MAX {
+        return Err(PayloadError { field: FIELD, message: "lies more than 5 minutes ahead" });
+    }
+    if named < now - AGE_MAX {
+        return Err(PayloadError { field: FIELD, message: "is more than 24 hours ago" });
+    }
+    let unfit = PayloadError { field: FIELD, message: "is no time" };
+    u32::try_from(named.min(now)).map_err(|_| unfit)
+}
 
 /// What became of one request.
 pub(super) struct Verdict {
@@ -73,6 +115,16 @@ impl Verdict {
         self.outcomes().find(|one| *one == Outcome::Accepted).unwrap_or_else(|| self.named())
     }
 
+    /// What is understood and not counted.
+    pub(super) fn nothing() -> Self {
+        Self { fates: Vec::new(), invalid: None, ends_connection: false, tk: None }
+    }
+
+    /// What cannot be read.
+    pub(super) fn wrong(error: PayloadError) -> Self {
+        Self { invalid: Some(error), ..Self::one(Outcome::Invalid) }
+    }
+
     pub(super) fn dropped(&self) -> usize {
         self.outcomes().filter(|one| *one != Outcome::Accepted).count()
     }
@@ -91,14 +143,7 @@ impl From<Verdict> for Judged {
 }
 
 /// Everything after parsing but the spool: sites, bots, address, token, row.
-pub(super) fn judge(
-    state: &State,
-    payload: &Payload<'_>,
-    headers: &Headers<'_>,
-    peer: IpAddr,
-    by_key: bool,
-    allowed: impl Fn(&Site) -> bool,
-) -> Judged {
+pub(super) fn judge(state: &State, payload: &Payload<'_>, sender: &Sender<'_>) -> Judged {
     if payload.opted_out() {
         return Verdict::one(Outcome::OptedOut).into();
     }
@@ -106,21 +151,25 @@ pub(super) fn judge(
     let Some(directory) = &*directory else {
         return Verdict::one(Outcome::Unavailable).into();
     };
-    let at = now();
-    let facts = Facts { headers, peer, by_key };
+    let (now, at, by_key) = (now(), sender.at, sender.key.is_some());
+    let Sender { headers, peer, named, .. } = *sender;
+    let facts = Facts { headers, peer, by_key, named };
+    let allowed = |site: &&Site| sender.key.is_none_or(|key| key.covers(site.id));
+    let host = payload.host();
     let lookups = state.lookups.load();
     let count = payload.sites().len();
     let (mut fates, mut records) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let (mut prepared, mut tk) = (None, None);
     for name in payload.sites() {
-        let Some(site) = directory.by_domain(name).filter(|site| allowed(site)) else {
+        let Some(site) = directory.named(name, host).filter(allowed) else {
             fates.push(Outcome::UnknownSite.into());
             continue;
         };
         if count == 1 {
             tk = Some(state.statuses.of(site));
         }
-        let moment = state.moments.of(site, at);
+        let today = state.moments.of(site, now);
+        let (moment, is_today) = within(&today, at, site);
         let rules = state.rules.of(site);
         let judged = ingest::admit(payload, site, &rules).and_then(|()| {
             if !by_key {
@@ -131,7 +180,8 @@ pub(super) fn judge(
             });
             let prepared = prepared.as_ref().map_err(|refusal| *refusal)?;
             // What a page reports about itself carries no token: no key is needed.
-            let key = if payload.is_report() { None } else { state.keys.of(site.id, &moment, at) };
+            let keyless = payload.is_report() || !is_today;
+            let key = if keyless { None } else { state.keys.of(site.id, &moment, now) };
             let key = key.as_deref().map(|key| &**key);
             let target = Target { site, rules: &rules, key, moment: &moment, now: at };
             take(state, (prepared, payload), &target, by_key, &mut records)
@@ -155,10 +205,62 @@ pub(super) fn judge(
     Judged { verdict: Verdict { fates, invalid: None, ends_connection: false, tk }, records }
 }
 
+/// The same for whoever has a send key, who may name the visitor's address and User-Agent and the
+/// moment: in the event, or as its headers `X-Forwarded-For` and `User-Agent`.
+pub(super) fn judge_named(
+    state: &State,
+    payload: &Payload<'_>,
+    named: &Named<'_>,
+    (headers, peer, key): (&Headers<'_>, IpAddr, &ApiKey),
+) -> Judged {
+    let at = match named.at.map_or(Ok(now()), |at| moment(at, now())) {
+        Ok(at) => at,
+        Err(error) => return Verdict::wrong(error).into(),
+    };
+    let address = match named.address.as_deref().map(address::read) {
+        Some(None) => return Verdict::wrong(NO_ADDRESS).into(),
+        Some(read) => read,
+        None => address::first_named(headers),
+    };
+    let visitor = named.user_agent.as_ref().map(|agent| headers.of_visitor(agent.as_bytes()));
+    let headers = visitor.as_ref().unwrap_or(headers);
+    let sender = Sender { headers, peer, key: Some(key), named: address, at };
+    judge(state, payload, &sender)
+}
+
+/// Where a moment is in the calendar of a site, and whether it is in the running day: without a key
+/// of its day an event carries no token.
+fn within(today: &LocalMoment, at: u32, site: &Site) -> (LocalMoment, bool) {
+    let is_today = (today.day_start..today.day_end).contains(&at);
+    (if is_today { day::at(today, at) } else { day::locate(at, &site.zone) }, is_today)
+}
+
+/// Makes what was taken durable, of several events all or none. Nothing of the request is held
+/// meanwhile but its rows.
+pub(super) async fn settle_all(state: &State, judged: Vec<Judged>) -> Vec<Verdict> {
+    let mut records = Vec::new();
+    let mut verdicts = Vec::with_capacity(judged.len());
+    for mut one in judged {
+        records.append(&mut one.records);
+        verdicts.push(one.verdict);
+    }
+    let refused = append(state, records).await;
+    for verdict in &mut verdicts {
+        tell(state, verdict, refused);
+    }
+    verdicts
+}
+
 /// Makes what was taken durable. Nothing of the request is held meanwhile but its rows.
 pub(super) async fn settle(state: &State, judged: Judged) -> Verdict {
     let Judged { mut verdict, records } = judged;
     let refused = append(state, records).await;
+    tell(state, &mut verdict, refused);
+    verdict
+}
+
+/// What the spool said, to each of the sites.
+fn tell(state: &State, verdict: &mut Verdict, refused: Option<Outcome>) {
     for fate in &mut verdict.fates {
         let Some((site, day, kept_back)) = fate.taken.take() else { continue };
         if let Some(refused) = refused {
@@ -171,7 +273,6 @@ pub(super) async fn settle(state: &State, judged: Judged) -> Verdict {
             state.outcomes.keep_back(site, day, what, name);
         }
     }
-    verdict
 }
 
 /// Puts records into the spool; the outcome when it does not take them.

@@ -13,6 +13,7 @@ pub mod rates;
 pub mod router;
 pub mod scripts;
 pub mod rules;
+pub mod adapters;
 pub mod answer;
 pub mod limit;
 pub mod state;

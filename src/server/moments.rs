@@ -7,9 +7,6 @@ use quick_cache::sync::Cache;
 
 use crate::model::{LocalMoment, Site, SiteId, day};
 
-/// Seconds of an hour.
-const HOUR: u32 = 3600;
-
 /// Sites whose day is known; for others the zone is asked.
 const SITES_MAX: usize = 65_536;
 
@@ -39,8 +36,7 @@ impl Moments {
             && known.zone == site.timezone
             && (known.moment.day_start..known.moment.day_end).contains(&at)
         {
-            let hour = u8::try_from((at - known.moment.day_start) / HOUR).unwrap_or(u8::MAX);
-            return LocalMoment { hour, ..known.moment };
+            return day::at(&known.moment, at);
         }
         let moment = day::locate(at, &site.zone);
         self.sites.insert(site.id, Arc::new(Known { zone: site.timezone.clone(), moment }));

@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
+use crate::server::adapters::tags;
 use crate::server::answer::{self, Answer};
 use crate::server::norms::{self, WELL_KNOWN};
 use crate::server::scripts::stand_in;
@@ -42,6 +43,7 @@ async fn elsewhere(
         (&Method::OPTIONS, "/api/event" | "/pixel.gif") => collect::preflight(),
         (_, "/api/event") => not_allowed("POST, OPTIONS"),
         (_, "/pixel.gif") => not_allowed("GET, OPTIONS"),
+        (&Method::GET | &Method::HEAD, "/api/tags") => tags::same(&state, request.uri()),
         (&Method::GET | &Method::HEAD, "/js/script.js") => script("script.js", &request),
         (&Method::GET | &Method::HEAD, "/js/full.js") => script("full.js", &request),
         (&Method::GET | &Method::HEAD, "/js/vitals.js") => script("vitals.js", &request),

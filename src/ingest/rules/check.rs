@@ -1,11 +1,12 @@
 //! What is wrong with rules that somebody wrote, said so that they can be mended.
 
+use crate::ingest::adapters::ID_BYTES_MAX;
 use crate::ingest::click;
 use crate::ingest::placeholder::hide_all;
 use crate::ingest::rules::{network, pattern};
 use crate::ingest::text::clean;
 use crate::ingest::url::CAMPAIGN_BYTES_MAX;
-use crate::model::{PathRule, Rules};
+use crate::model::{PathRule, Rules, Tool};
 
 /// Properties that a site may declare.
 pub const PROPERTIES_MAX: usize = 30;
@@ -15,6 +16,8 @@ const QUERY_PARAMS_MAX: usize = 30;
 const PATTERNS_MAX: usize = 100;
 /// Addresses and networks that a site may leave out.
 const NETWORKS_MAX: usize = 1_000;
+/// Ids of other tools that a site may have.
+const IDS_MAX: usize = 50;
 /// Countries there are, and some.
 const COUNTRIES_MAX: usize = 300;
 /// Longest name of a property or parameter, in bytes.
@@ -60,6 +63,7 @@ pub fn checked(rules: Rules) -> Result<Rules, RuleError> {
             is_network,
         )?,
         path_rules: path_rules(rules.path_rules)?,
+        ids: list("ids", rules.ids, IDS_MAX, same, is_id)?,
     };
     Ok(rules)
 }
@@ -186,6 +190,25 @@ fn is_network(text: &str) -> Result<(), RuleError> {
     ))
 }
 
+fn is_id(text: &str) -> Result<(), RuleError> {
+    let fits = |id: &str| {
+        id.len() <= ID_BYTES_MAX
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    if Tool::of_name(text).is_some_and(|(_, id)| fits(id)) {
+        return Ok(());
+    }
+    let start: String = text.chars().take(40).collect();
+    let tools = Tool::ALL.map(Tool::name).join(", ");
+    Err(wrong(
+        "ids",
+        format!(
+            "{start:?} is no id of another tool: write tool:ID, such as ga4:G-ABC123 or matomo:1, \
+             with one of {tools}"
+        ),
+    ))
+}
+
 fn short(field: &'static str, text: &str, most: usize) -> Result<(), RuleError> {
     if text.len() <= most {
         return Ok(());
@@ -224,6 +247,10 @@ mod tests {
             (serde_json::json!({"excluded_countries": ["DEU"]}), "excluded_countries"),
             (serde_json::json!({"excluded_networks": ["203.0.113.0/33"]}), "excluded_networks"),
             (serde_json::json!({"excluded_networks": ["localhost"]}), "excluded_networks"),
+            (serde_json::json!({"ids": ["G-ABC123"]}), "ids"),
+            (serde_json::json!({"ids": ["fathom:ABC"]}), "ids"),
+            (serde_json::json!({"ids": ["ga4:G ABC"]}), "ids"),
+            (serde_json::json!({"ids": [format!("ga4:{}", "x".repeat(101))]}), "ids"),
             (serde_json::json!({"path_rules": [{"from": "x", "to": "/y"}]}), "path_rules"),
             (serde_json::json!({"path_rules": [{"from": "/x", "to": "y"}]}), "path_rules"),
             (serde_json::json!({"path_rules": [{"from": "/x", "to": "/*"}]}), "path_rules"),

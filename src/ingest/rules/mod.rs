@@ -21,7 +21,7 @@ use crate::model::{PathRule, Rules, Site, SiteId};
 pub use check::{PROPERTIES_MAX, RuleError, checked};
 
 /// Properties that are stored without being declared: those of the script's own events.
-pub const OWN_PROPERTIES: [&str; 2] = ["path", "url"];
+pub const OWN_PROPERTIES: [&str; 3] = ["items", "path", "url"];
 
 /// Bits of an IPv6 address that say that the rest is one of IPv4 (RFC 4291, 2.5.5.2).
 const MAPPED_BITS: u8 = 96;

@@ -51,7 +51,7 @@ fn run_with(
     site: &Site,
     key: Option<&[u8; 32]>,
 ) -> Result<Event<'static>, Outcome> {
-    let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+    let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key: false, named: None };
     let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     let rules = SiteRules::new(&site.rules);
     let moment = &day::locate(NOW, &site.zone);
@@ -137,7 +137,12 @@ fn signals_come_first_wherever_they_are() {
 fn what_is_not_counted_has_an_outcome() {
     let reason = |user_agent: Option<&'static [u8]>, purpose: &[&'static [u8]]| {
         let headers = Headers { user_agent, purpose: purpose.to_vec(), ..headers() };
-        let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+        let facts = Facts {
+            headers: &headers,
+            peer: "8.8.8.8".parse().unwrap(),
+            by_key: false,
+            named: None,
+        };
         let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
         prepare(&facts, &payload(VIEW), &cx).err().unwrap()
     };
@@ -164,7 +169,7 @@ fn hints_complete_the_agent_and_signs_make_the_score() {
     let own = payload(VIEW);
     let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
     let prepared = |headers: &Headers<'_>, by_key: bool| {
-        let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key };
+        let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key, named: None };
         let prepared = prepare(&facts, &own, &cx).ok().unwrap();
         (prepared.agent.browser, prepared.score())
     };
@@ -206,7 +211,8 @@ fn an_own_page_under_a_bare_address_is_no_referrer_either() {
 fn each_site_of_an_event_has_its_own_token() {
     let body = r#"{"n":"pageview","d":"a.example,b.example","u":"https://a.example/","r":"https://b.example/"}"#;
     let (payload, headers) = (payload(body), headers());
-    let facts = Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap(), by_key: false };
+    let facts =
+        Facts { headers: &headers, peer: "8.8.8.8".parse().unwrap(), by_key: false, named: None };
     let cx = Context { lookups: &Lookups::default(), agents: &AGENTS, trusted: &[] };
     let prepared = prepare(&facts, &payload, &cx).unwrap_or_else(|outcome| panic!("{outcome:?}"));
     let moment = day::locate(NOW, &day::zone("UTC").unwrap());
@@ -275,7 +281,12 @@ fn nothing_that_identifies_comes_out() {
         accept_language: Some(b"x-canarylanguage"),
         ..Headers::default()
     };
-    let facts = Facts { headers: &headers, peer: "203.0.113.88".parse().unwrap(), by_key: false };
+    let facts = Facts {
+        headers: &headers,
+        peer: "203.0.113.88".parse().unwrap(),
+        by_key: false,
+        named: None,
+    };
     let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     let site = site("example.com", &[]);
     let (moment, rules) = (&day::locate(NOW, &site.zone), &SiteRules::default());

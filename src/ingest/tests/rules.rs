@@ -6,7 +6,8 @@ use crate::model::{KeptBack, PathRule, Rules};
 /// What the rules of a site make of an event.
 fn by_rules(rules: &Rules, peer: &str, body: &str) -> Result<Reduced<'static>, Refusal> {
     let headers = headers();
-    let facts = Facts { headers: &headers, peer: peer.parse().unwrap(), by_key: false };
+    let facts =
+        Facts { headers: &headers, peer: peer.parse().unwrap(), by_key: false, named: None };
     let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &[] };
     let (site, rules) = (site("example.com", &[]), SiteRules::new(rules));
     let moment = &day::locate(NOW, &site.zone);
@@ -108,7 +109,7 @@ fn the_operators_lists_refuse() {
     };
     let run = |peer: &str, by_key: bool, user_agent: &[u8], body: &str| {
         let headers = Headers { user_agent: Some(user_agent), ..headers() };
-        let facts = Facts { headers: &headers, peer: peer.parse().unwrap(), by_key };
+        let facts = Facts { headers: &headers, peer: peer.parse().unwrap(), by_key, named: None };
         let cx = Context { lookups: &lookups, agents: &AGENTS, trusted: &[] };
         let site = site("example.com", &[]);
         let moment = day::locate(NOW, &site.zone);

@@ -9,6 +9,7 @@ import { FIRST_STEPS, Rail, SITE_STEPS } from "../parts/rail";
 import { hostOf, mailPixelFor, pixelFor, Snippet, tagFor, type Host } from "../parts/snippet";
 import { OptOutNotice, Waiting } from "../parts/waiting";
 import { Icon } from "../parts/icon";
+import { Moving } from "../parts/moving";
 
 function SnippetCard({ site, host, isDemo }: { site: Site; host: Host; isDemo: boolean }) {
   return (
@@ -101,11 +102,13 @@ export function Install({ me, site }: { me: Me; site: Site }) {
           <div class="stack">
             <SnippetCard site={site} host={host} isDemo={isDemo} />
             <WaitingCard site={site} />
+            <Moving domain={site.domain} host={host} />
           </div>
         </div>
       ) : (
         <div class="stack">
           <SnippetCard site={site} host={host} isDemo={isDemo} />
+          <Moving domain={site.domain} host={host} />
           <MoreWays site={site} host={host} />
         </div>
       )}

@@ -8,6 +8,7 @@ import { Bone, Failed } from "../parts/empty";
 import { Frame } from "../parts/frame";
 import { Addresses } from "../parts/settings/addresses";
 import { LeaveOut } from "../parts/settings/leave-out";
+import { OtherTools } from "../parts/settings/other-tools";
 import { Properties } from "../parts/settings/properties";
 import { Scripts } from "../parts/settings/scripts";
 import { hostOf } from "../parts/snippet";
@@ -17,6 +18,7 @@ const SECTIONS: { id: string; label: string; fields: Field[] }[] = [
   { id: "addresses", label: "Addresses", fields: ["query_params", "path_rules"] },
   { id: "properties", label: "Properties", fields: ["properties"] },
   { id: "leave-out", label: "Leave out", fields: ["excluded_paths", "excluded_networks", "excluded_countries"] },
+  { id: "other-tools", label: "Other tools", fields: ["ids"] },
   { id: "scripts", label: "Scripts", fields: [] },
 ];
 
@@ -73,6 +75,7 @@ export function Settings({ me, site }: { me: Me; site: Site }) {
               <Addresses site={site} draft={draft} />
               <Properties site={site} draft={draft} />
               <LeaveOut domain={domain} draft={draft} />
+              <OtherTools domain={domain} draft={draft} />
               <Scripts site={site} host={hostOf(me)} isDemo={me.demo && domain === "demo.example"} />
             </>
           )}

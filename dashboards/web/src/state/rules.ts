@@ -20,6 +20,7 @@ export interface Rules {
   excluded_paths: string[];
   excluded_countries: string[];
   excluded_networks: string[];
+  ids: string[];
 }
 
 export type Field = keyof Rules;

@@ -91,7 +91,7 @@ proptest! {
             let (rules, moment) = (rules(), day::locate(NOW, &own.zone));
             let target = Target { site: &own, rules: &rules, key: Some(&KEY), moment: &moment, now: NOW };
             let trusted = ["8.0.0.0/8".parse().unwrap()];
-            let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key };
+            let facts = Facts { headers, peer: "8.8.8.8".parse().unwrap(), by_key, named: None };
             let cx = Context { lookups: &location::tests::REAL_LOOKUPS, agents: &AGENTS, trusted: &trusted };
             let Ok(reduced) = process(&facts, &payload, &target, &cx) else { return Ok(()) };
             for (_, name) in &reduced.kept_back {
