@@ -169,6 +169,34 @@ export async function stored(sql) {
   return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
 }
 
+/** The stored events by path, attention aside, as `name {property: value} 12.5 EUR`. */
+export async function found() {
+  const found = {};
+  for (const { path, name, props, revenue, currency } of await stored(
+    "SELECT path, name, props, toFloat64(revenue) AS revenue, currency FROM open_events WHERE name != 'engagement'",
+  )) {
+    // (the server adds the page's path where other tools do)
+    const own = Object.keys(props).filter((key) => key != "path" || props.path != path).sort().map((key) => `${key}: ${props[key]}`);
+    const row = [name, own.length ? `{${own.join(", ")}}` : "", currency ? `${revenue} ${currency}` : ""];
+    (found[path] ??= []).push(row.filter(Boolean).join(" "));
+  }
+  return found;
+}
+
+/** One text for each row. */
+export function lines(rows) {
+  return Object.entries(rows).flatMap(([path, ones]) => ones.map((one) => `${path}  ${one}`)).sort();
+}
+
+/** What one list holds more often than the other, both ways. */
+export function difference(wanted, found) {
+  const more = (some, others) => {
+    const left = [...others];
+    return some.filter((one) => !left.includes(one) || !left.splice(left.indexOf(one), 1));
+  };
+  return { missing: more(wanted, found), unexpected: more(found, wanted) };
+}
+
 /** The answer of the collector to the next event of that name. */
 export function nextEvent(page, name = "pageview") {
   const fits = (response) => response.url().endsWith("/api/event") && response.request().postDataJSON().n === name;

@@ -4,7 +4,7 @@
  * expected: rows as `name`, `name {"property":"value"}` or `name 12.5 EUR`.
  */
 import assert from "node:assert/strict";
-import { collected, given, person, run, siteOf, sleep, stored, tag, until } from "./lib.mjs";
+import { collected, difference, found, given, lines, person, run, siteOf, sleep, stored, tag, until } from "./lib.mjs";
 
 const full = (attributes, domain) => tag("/js/full.js", attributes, domain);
 const core = (attributes, domain) => tag("/js/script.js", attributes, domain);
@@ -307,16 +307,7 @@ await run(async (browser) => {
   shop.close();
 
   await until("the stored rows", { missing: [], unexpected: [] }, async () => {
-    const found = {};
-    for (const { path, name, props, revenue, currency } of await stored(
-      "SELECT path, name, props, toFloat64(revenue) AS revenue, currency FROM open_events WHERE name != 'engagement'",
-    )) {
-      // (the server adds the page's path where other tools do)
-      const own = Object.keys(props).filter((key) => key != "path" || props.path != path).sort().map((key) => `${key}: ${props[key]}`);
-      const row = [name, own.length ? `{${own.join(", ")}}` : "", currency ? `${revenue} ${currency}` : ""];
-      (found[path] ??= []).push(row.filter(Boolean).join(" "));
-    }
-    return difference(lines(expected), lines(found));
+    return difference(lines(expected), lines(await found()));
   }, 15_000);
   // the pixel knows its visitor as the scripts do: one on each site, and not nobody
   const visitors = await stored("SELECT uniqExact(visitor) AS visitors, min(visitor) > 0 AS known FROM open_events GROUP BY site");
@@ -325,17 +316,3 @@ await run(async (browser) => {
   const sites = await stored("SELECT count() AS rows FROM open_events WHERE path = '/tags' AND name = 'pageview' GROUP BY site");
   assert.equal(sites.length, 2);
 });
-
-/** One text for each row. */
-function lines(rows) {
-  return Object.entries(rows).flatMap(([path, ones]) => ones.map((one) => `${path}  ${one}`)).sort();
-}
-
-/** What one list holds more often than the other, both ways. */
-function difference(wanted, found) {
-  const more = (some, others) => {
-    const left = [...others];
-    return some.filter((one) => !left.includes(one) || !left.splice(left.indexOf(one), 1));
-  };
-  return { missing: more(wanted, found), unexpected: more(found, wanted) };
-}

@@ -70,6 +70,8 @@ mod browser;
 #[cfg(test)]
 mod tracker;
 #[cfg(test)]
+mod tags;
+#[cfg(test)]
 mod days;
 #[cfg(test)]
 mod closing;
