@@ -84,7 +84,10 @@ mod tests {
         ] {
             assert_eq!(stand_in(path), None, "{path}");
         }
-        assert_eq!(stand_in(&format!("/js/pa-{}.js", "a".repeat(ID_BYTES_MAX))), Some("plausible.js"));
+        assert_eq!(
+            stand_in(&format!("/js/pa-{}.js", "a".repeat(ID_BYTES_MAX))),
+            Some("plausible.js")
+        );
         assert_eq!(stand_in(&format!("/js/pa-{}.js", "a".repeat(ID_BYTES_MAX + 1))), None);
     }
 }
