@@ -18,6 +18,8 @@ mod collecting;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
+mod named;
+#[cfg(test)]
 mod leak;
 #[cfg(test)]
 mod memory;
