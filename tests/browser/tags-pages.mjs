@@ -84,8 +84,21 @@ export function pages(url) {
         any: { "/all/five": [/^(click|Outbound Link: Click)/] },
         rows: { "/all/five": ["Goat", "Matomo {category: All}", "Plausible", "Umami", "google", "pageview"] },
       },
+      // the first of them is Plausible's: what happens on the page is counted under its names, once
+      "/all/first": {
+        head: `<script data-domain="shop.example" src="${url}/js/script.outbound-links.js"></script>` + four,
+        body: `<a id="away" href="https://elsewhere.example/a">away</a>${STAY}`,
+        act: async (page) => {
+          await page.waitForFunction("window.umami && window.Matomo && window.goatcounter?.count");
+          await sleep(300);
+          await page.locator("#away").click();
+          await page.evaluate(() => history.pushState(null, "", "/all/first/2"));
+        },
+        rows: { "/all/first": ["Outbound Link: Click {url: https://elsewhere.example/a}", "pageview"], "/all/first/2": ["pageview"] },
+      },
       "/all/own": { head: four + `<script defer data-domain="shop.example" src="${url}/js/script.js"></script>`, wait: 300, rows: { "/all/own": ["pageview"] } },
       "/all/twice": { head: umami() + umami() + matomo() + matomo() + gtag() + gtag(), wait: 300, rows: { "/all/twice": ["pageview"] } },
+      "/all/google": { head: gtag() + gtag(), wait: 200, rows: { "/all/google": ["pageview"] } },
       // of two sites: the id of one is listed for the other site than that of the page's host
       "/two": {
         host: "a.shop.example",
@@ -222,6 +235,14 @@ function google({ url, gtag }) {
       },
       after: async (page) => assert.equal(await page.evaluate(() => window.before), 0),
       rows: { "/ga/granted": ["early", "pageview"] },
+    },
+    "/ga/late": {
+      head: gtag("gtag('consent', 'default', { analytics_storage: 'granted', wait_for_update: 400 });"),
+      act: async (page) => {
+        await sleep(150);
+        assert.equal(await page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => /api/.test(name)).length), 0);
+      },
+      rows: { "/ga/late": ["pageview"] },
     },
     "/ga/disabled": {
       head: "<script>window['ga-disable-G-TEST1'] = true</script>" + gtag(),

@@ -31,6 +31,8 @@ interface Target {
   automatic?: boolean;
   /** the path that a move was counted for */
   moved?: string;
+  /** the address that was counted last */
+  viewed?: string;
 }
 const targets: Record<string, Target> = {};
 const globals: Params = {};
@@ -59,7 +61,10 @@ function hit(id: string, name: string, params: Params, done?: () => void): void 
   const seen = new URL(options.u).pathname;
   // a router that counts what it has just moved to
   const again = target?.moved == seen;
-  if (target) target.moved = undefined;
+  if (target) {
+    target.moved = undefined;
+    target.viewed = options.u;
+  }
   path = seen;
   if (again) done?.();
   else consented(() => view([to], options, (to) => search(options.u, to)), done);
@@ -83,7 +88,8 @@ export function config(id: string, params: Params = {}, automatic = true): void 
   target.groups = target.groups.concat(params.groups || (known ? [] : "default"));
   if (target.params.send_page_view == false || !automatic || params.update) return;
   target.automatic = true;
-  hit(id, "page_view", {});
+  // a tag that stands twice on a page
+  if (target.viewed != address({ ...globals, ...target.params })) hit(id, "page_view", {});
 }
 
 /** Parameters for all events, or for those of one target. */

@@ -96,8 +96,8 @@ function tracker(first?: unknown): Tracker {
     const own = given.find((one) => Object(one) === one && !Array.isArray(one) && one != callback);
     const dimensional = Object.fromEntries(Object.entries(own || {}).filter(([key]) => /^dimension\d+$/.test(key)));
     const whole = { u: address(), referrer, callback, ...options, props: { ...dimensions, ...dimensional, ...props } };
-    const to = sites.join();
-    consented(() => (pageview ? view([...to.split(",")], whole) : send(name, { ...whole, to })), callback);
+    const to = [...sites];
+    consented(() => (pageview ? view(to, whole) : send(name, { ...whole, to: to.join() })), callback);
   }
 
   const verbs: Tracker = {

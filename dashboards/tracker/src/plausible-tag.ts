@@ -12,20 +12,22 @@ function named(src: string): string[] | undefined {
   return match ? match[1].split(".") : undefined;
 }
 
-const src = (document.currentScript as HTMLScriptElement | null)?.src || "";
+// older browsers do not say which tag it is; such tags have a name
+const given = (document.currentScript || document.getElementById("plausible")) as HTMLScriptElement | null;
+const src = given?.src || "";
 /** What the name of this file switches on, if it is one of the older names. */
-export const features = named(src) || named((document.getElementById("plausible") as HTMLScriptElement)?.src || "");
+export const features = named(src);
 /** The site that the newer name names. */
 export const site = /\/(pa-[\w-]+)\.js(?:[?#]|$)/.exec(src)?.[1];
 
-const on = (feature: string) => !features || features.includes(feature);
+const on = (feature: string) => !!features?.includes(feature);
 
 if (!features) {
   // the newer script has none of the attributes
-  copy(/^(data-(?!local)|event-|(add-)?file-types$)/);
+  copy(/^(data-(?!local)|event-|(add-)?file-types$)/, given);
 } else {
   const left = [...(on("exclusions") ? [] : ["data-include", "data-exclude"]), ...(on("pageview-props") ? [] : ["event-.+"])];
-  const tag = copy(RegExp(`^(${left.join("|")})$`));
+  const tag = copy(RegExp(`^(${left.join("|")})$`), given);
   for (const name of ["hash", "local", "manual"]) if (on(name)) tag.dataset[name] = "";
   // forms came with the newer script
   off("forms");

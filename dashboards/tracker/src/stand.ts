@@ -18,11 +18,9 @@ export interface Stand {
 
 export const stand: Stand = {};
 
-/** A copy of the tag that is loading this file, to be written otherwise; `drop` leaves attributes out. */
-export function copy(drop?: RegExp): HTMLScriptElement {
+/** A copy of a tag (the one that is loading this file), to be written otherwise; `drop` leaves attributes out. */
+export function copy(drop?: RegExp, given: Element | null = document.currentScript): HTMLScriptElement {
   const made = document.createElement("script");
-  // old tags of Plausible's are found by their name where the browser does not say which one it is
-  const given = (document.currentScript || document.getElementById("plausible")) as HTMLScriptElement | null;
   for (const { name, value } of given ? Array.from(given.attributes) : []) {
     if (!drop?.test(name)) made.setAttribute(name, value);
   }

@@ -72,14 +72,14 @@ export function umami(website: string): void {
   // the page's hook sees an event as Umami would send it; of attention only where it was is its business
   stand.transform = (event: Event) => {
     const hook = page[sets.beforeSend || ""];
-    const own = !/^(pageview|engagement|web_vitals)$/.test(event.n);
+    const own = !/^(pageview|engagement)$/.test(event.n);
     let out: Payload | undefined = { name: own ? event.n : undefined, url: event.u, referrer: event.r as string, data: event.p };
     if (typeof hook == "function") {
       out = hook("event", { ...payload(), ...out }) as Payload | undefined;
       if (!out || "then" in out) return;
     }
     const n = event.n == "engagement" ? event.n : out.name || "pageview";
-    const u = whole(out.url);
+    const u = sets.excludeSearch == "true" ? whole(out.url).replace(/\?[^#]*/, "") : whole(out.url);
     return { ...event, n, u, r: out.referrer, p: out.data, h: ROUTE.test(u) && sets.excludeHash != "true" ? 1 : undefined };
   };
 
