@@ -98,6 +98,16 @@ export function pages(url) {
       },
       "/all/own": { head: four + `<script defer data-domain="shop.example" src="${url}/js/script.js"></script>`, wait: 300, rows: { "/all/own": ["pageview"] } },
       "/all/twice": { head: umami() + umami() + matomo() + matomo() + gtag() + gtag(), wait: 300, rows: { "/all/twice": ["pageview"] } },
+      // the older tool is still there
+      "/all/beside": {
+        head: `<script>
+          window.umami = { track() {} };
+        </script>` + umami() + umami(),
+        act: (page) => page.evaluate(() => umami.track("theirs")),
+        rows: { "/all/beside": ["pageview"] },
+      },
+      "/all/beside/goat": { head: `<script>window.goatcounter = { count() {} }</script>` + goatcounter() + goatcounter(), wait: 200, rows: { "/all/beside/goat": ["pageview"] } },
+      "/all/beside/pa": { head: `<script>window.plausible = Object.assign(() => {}, { l: true, o: {}, init() {} })</script>` + pa() + pa(), wait: 200, rows: { "/all/beside/pa": ["pageview"] } },
       "/all/google": { head: gtag() + gtag(), wait: 200, rows: { "/all/google": ["pageview"] } },
       // of two sites: the id of one is listed for the other site than that of the page's host
       "/two": {

@@ -9,7 +9,7 @@ import "./count-tag";
 import { view } from "./pages";
 import { send } from "./send";
 import { page, sets, silent, tag } from "./silence";
-import { tried } from "./stand";
+import { first, tried } from "./stand";
 
 /** Fewest parts of a host name whose first part may name a site. */
 const HOST_LABELS_MIN = 3;
@@ -149,8 +149,9 @@ function loaded(): void {
   if (!own.no_events) bind_events();
 }
 
-if (!own.count) {
-  Object.assign(own, { count, url, filter, bind_events, get_query, get_data, visit_count });
+if (first(site())) {
+  // while both are tried beside each other, the page's calls are the older one's
+  if (!own.count) Object.assign(own, { count, url, filter, bind_events, get_query, get_data, visit_count });
   if (document.body) loaded();
   else document.addEventListener("DOMContentLoaded", loaded);
 }

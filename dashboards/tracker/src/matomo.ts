@@ -6,6 +6,8 @@
  * opt-out, so consent that Matomo would remember is asked for on each page (`rememberConsentGiven` is
  * `setConsentGiven`). `setCurrency` is ours: with it amounts are revenue.
  *
+ * Beside Matomo's own script it does nothing: `_paq` is the first one's that comes.
+ *
  * Every other verb is accepted and does nothing, among them: `setTrackerUrl` (events go where this file
  * came from), `setDocumentTitle`, `setUserId`, `resetUserId`, `setVisitorId`, all about cookies (there
  * are none), `setDoNotTrack` (it is always obeyed), `enableHeartBeatTimer`, `ping` and

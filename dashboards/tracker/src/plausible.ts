@@ -23,9 +23,12 @@ interface Init {
   transformRequest?: (payload: Event) => unknown;
 }
 
+let started = false;
+
 /** Starts as told; a second call does nothing. */
 function init(given: Init = {}): void {
-  if (page.plausible.l) return;
+  if (started) return;
+  started = true;
   if (given.endpoint) sets.api = given.endpoint;
   if (given.hashBasedRouting) sets.hash = "";
   if (given.captureOnLocalhost) sets.local = "";

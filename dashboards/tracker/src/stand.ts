@@ -27,6 +27,12 @@ export function copy(drop?: RegExp, given: Element | null = document.currentScri
   return (stand.tag = made);
 }
 
+/** Whether this is the first copy of our file for a name: a tag may stand twice on a page. */
+export function first(name: string): boolean {
+  const here: Record<string, unknown> = ((window as any).__headcount_tags = (window as any).__headcount_tags || {});
+  return !here[name] && !!(here[name] = 1);
+}
+
 /** Switches automatic events off, as `data-off` does; what the tag itself says is added to. */
 export function off(...features: string[]): void {
   stand.tag!.dataset.off = [stand.tag!.dataset.off, ...features].join(" ");

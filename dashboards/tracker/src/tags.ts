@@ -4,7 +4,7 @@
  * (or `?siteId=`) Rybbit. One tag, one tool.
  */
 import "./tags-tag";
-import { off } from "./stand";
+import { first, off } from "./stand";
 import { watch } from "./elements";
 import { start } from "./own";
 import { clicks, pages } from "./tags-parts";
@@ -23,11 +23,11 @@ function liwan(entity: string): void {
  * `clearUserId` are accepted and keep nothing.
  */
 function rybbit(): void {
-  if (page.rybbit) return;
+  if (!first("rybbit")) return;
   const to = location.hostname.replace(/^www\./, "");
   const event = (name: string, props?: Options["props"]) => send(name, { props, to });
   const none = () => {};
-  page.rybbit = {
+  page.rybbit = page.rybbit || {
     pageview: () => view([to]),
     event,
     trackOutbound: (url: string) => event("Outbound Link: Click", { url }),

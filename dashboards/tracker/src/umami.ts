@@ -10,7 +10,7 @@ import { view } from "./pages";
 import { send, type Options } from "./send";
 import { page, sets, tag } from "./silence";
 import type { Event } from "./shape";
-import { stand, tried } from "./stand";
+import { first, stand, tried } from "./stand";
 
 type Data = Record<string, unknown>;
 /** What Umami's callers and hooks know of an event. */
@@ -51,8 +51,8 @@ function whole(address: string | undefined): string {
 }
 
 export function umami(website: string): void {
-  if (page.umami) return;
   const to = "umami:" + website;
+  if (!first(to)) return;
   const hosts = sets.domains?.split(",").map((one) => one.trim());
   const elsewhere = !!hosts && !hosts.includes(location.hostname);
   if (sets.hostUrl) sets.api = new URL("/api/event", new URL(sets.hostUrl, location.href)).href;
@@ -99,7 +99,8 @@ export function umami(website: string): void {
     return given ? count(given) : Promise.resolve();
   }
 
-  page.umami = {
+  // while both are tried beside each other, the page's calls are the older one's
+  page.umami = page.umami || {
     track,
     identify: () => Promise.resolve(),
     getSession: () => ({ website, sessionId: crypto.randomUUID?.(), visitId: crypto.randomUUID?.() }),
