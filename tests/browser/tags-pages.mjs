@@ -108,6 +108,7 @@ export function pages(url) {
       },
       "/all/beside/goat": { head: `<script>window.goatcounter = { count() {} }</script>` + goatcounter() + goatcounter(), wait: 200, rows: { "/all/beside/goat": ["pageview"] } },
       "/all/beside/pa": { head: `<script>window.plausible = Object.assign(() => {}, { l: true, o: {}, init() {} })</script>` + pa() + pa(), wait: 200, rows: { "/all/beside/pa": ["pageview"] } },
+      "/all/matomo": { head: matomo() + matomo(), wait: 200, rows: { "/all/matomo": ["pageview"] } },
       "/all/google": { head: gtag() + gtag(), wait: 200, rows: { "/all/google": ["pageview"] } },
       // of two sites: the id of one is listed for the other site than that of the page's host
       "/two": {
@@ -330,6 +331,12 @@ function others({ url, umami, matomo, goatcounter }) {
       head: umami(`data-auto-track="false" data-host-url="${url}"`),
       act: run(() => umami.track()),
       rows: { "/umami/manual": ["pageview"] },
+    },
+    "/umami/vitals": {
+      head: umami(`data-performance="true"`),
+      act: (page) => page.waitForFunction("window.__headcount_vitals"),
+      after: async (page) => assert.deepEqual(Object.keys(await page.evaluate(() => window.__headcount_vitals)), ["umami:94db1cb1-74f4-4a40-ad6c-962362670409"]),
+      rows: { "/umami/vitals": ["pageview"] },
     },
     "/umami/elsewhere": { head: umami(`data-domains="other.example, www.other.example"`), act: run(() => umami.track("never")), silent: true },
     "/umami/disabled": { head: `<script>localStorage.setItem("umami.disabled", "1")</script>` + umami(), act: run(() => umami.track("never")), silent: true },

@@ -75,6 +75,7 @@ function tracker(first?: unknown): Tracker {
   let looked: any[] | undefined;
   let url: string | undefined;
   let referrer: string | undefined;
+  let viewed: string | undefined;
   let currency: string | undefined;
 
   function site(id: unknown): void {
@@ -118,6 +119,9 @@ function tracker(first?: unknown): Tracker {
     getCustomDimension: (number) => dimensions["dimension" + number],
     setCustomVariable: (_, name, value) => (dimensions[name] = value),
     trackPageView: (...given) => {
+      // a snippet that stands twice on a page
+      if (document.readyState != "complete" && viewed == address()) return;
+      viewed = address();
       told("pageview", {}, given, true);
       const seen = looked && product(looked);
       looked = undefined;
