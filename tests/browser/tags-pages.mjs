@@ -250,8 +250,13 @@ function google({ url, gtag }) {
     "/ga/late": {
       head: gtag("gtag('consent', 'default', { analytics_storage: 'granted', wait_for_update: 400 });"),
       act: async (page) => {
-        await sleep(150);
-        assert.equal(await page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => /api/.test(name)).length), 0);
+        const times = () =>
+          page.evaluate(() => {
+            const [file, event] = [/gtag/, /api.event/].map((one) => performance.getEntriesByType("resource").find(({ name }) => one.test(name)));
+            return event && event.startTime - file.responseEnd;
+          });
+        while ((await times()) == null) await sleep(50);
+        assert.ok((await times()) >= 400, `sent after ${await times()} ms`);
       },
       rows: { "/ga/late": ["pageview"] },
     },
