@@ -2,7 +2,7 @@
 //! from the configuration.
 
 use crate::app::policy::{Facts, KeyPlace, Section};
-use crate::model::Site;
+use crate::model::{Rules, Site};
 
 /// What is kept of a page view or event, and why.
 const KEPT: [(&str, &str); 11] = [
@@ -21,7 +21,7 @@ const KEPT: [(&str, &str); 11] = [
     ),
     ("the primary language and one of a few classes of screen width", "to know whom it should fit"),
     (
-        "the names of events such as a sign-up or a download, with the properties that we declared and two that need no declaration: the url and path of a link, file or form",
+        "the names of events such as a sign-up or a download, with the properties that we declared and three that need no declaration: the url and path of a link, file or form, and how many items an order has",
         "to see whether the site does its work",
     ),
     (
@@ -126,6 +126,12 @@ fn rules(site: &Site) -> Vec<String> {
         lines.push(format!(
             "Addresses are shortened by {count} rules of ours before they are stored."
         ));
+    }
+    if rules.public.iter().any(|what| what == Rules::COUNTER) {
+        lines.push(
+            "How often a page was visited, up to the last full hour, is public (a counter)."
+                .to_owned(),
+        );
     }
     if !rules.excluded_networks.is_empty() {
         lines.push("Visits from some networks of our own are not counted.".to_owned());

@@ -37,7 +37,7 @@ const WAYS: Way[] = [
     code: (host) =>
       `<script async src="${host}/gtag/js?id=G-XXXXXXX"></script>\n<script>\n  window.dataLayer = window.dataLayer || [];\n  function gtag(){dataLayer.push(arguments);}\n  gtag('js', new Date());\n  gtag('config', 'G-XXXXXXX');\n</script>`,
     about: "Change www.googletagmanager.com in the first line. Events, e-commerce and consent calls stay as they are. From a server: /mp/collect, with a send key as api_secret.",
-    differs: "client_id, user_id and user_data are never kept; no cookie is set; what gtag('get') answers is random.",
+    differs: "client_id, user_id and user_data are never kept; no cookie is set; what gtag('get') answers is random. Nothing is sent while analytics_storage is denied.",
   },
   {
     id: "matomo",
@@ -45,14 +45,14 @@ const WAYS: Way[] = [
     code: (host) =>
       `<script>\n  var _paq = window._paq = window._paq || [];\n  _paq.push(['trackPageView']);\n  _paq.push(['enableLinkTracking']);\n  (function() {\n    var u="${bare(host)}/";\n    _paq.push(['setTrackerUrl', u+'matomo.php']);\n    _paq.push(['setSiteId', '1']);\n    var d=document, g=d.createElement('script'), s=d.getElementsByTagName('script')[0];\n    g.async=true; g.src=u+'matomo.js'; s.parentNode.insertBefore(g,s);\n  })();\n</script>`,
     about: "Change the host in var u. For trackers on a server a send key is the token_auth.",
-    differs: "Page titles, user ids and visitor ids are not kept; goals are events named Goal N.",
+    differs: "Page titles, user ids and visitor ids are not kept; goals are events named Goal N. Consent is not remembered: give it on each page. For amounts as revenue push setCurrency, such as EUR.",
   },
   {
     id: "goatcounter",
     label: "GoatCounter",
     code: (host) => `<script data-goatcounter="${host}/count" async src="${bare(host)}/count.js"></script>`,
     about: "Change both hosts. The page's host says which site it is.",
-    differs: "For /api/v0/count use a send key of this one site.",
+    differs: "For /api/v0/count use a send key of this one site. /counter/ answers once the settings make it public.",
   },
 ];
 
@@ -64,7 +64,7 @@ export function Moving({ domain, host }: { domain: string; host: Host }) {
     <div class="card" id="moving">
       <header>
         <h2>Coming from another tool</h2>
-        <p>Keep the tag that is there and change its host name. Both can run beside each other until you are sure.</p>
+        <p>Keep the tag that is there and change its host name: what the page's code calls stays as it is.</p>
       </header>
       <Tabs label="Tools" tabs={WAYS} on={way.id} controls="moving-tag" choose={setOn} />
       <div id="moving-tag" role="tabpanel" aria-labelledby={`moving-tag-${way.id}`} class="stack">
