@@ -1,10 +1,15 @@
-/** By which ids the tags of other tools name this site. */
-import type { Draft } from "../../state/rules";
+/** By which ids the tags of other tools name this site, and whether its counter is public. */
+import { setRules, type Draft } from "../../state/rules";
 import { siteHref } from "../frame";
 import { ListEditor } from "./list-editor";
 import { Section } from "./section";
 
+/** What the counter is called among the things that can be public. */
+const COUNTER = "counter";
+
 export function OtherTools({ domain, draft }: { domain: string; draft: Draft }) {
+  const others = draft.now.public.filter((one) => one !== COUNTER);
+  const show = (on: boolean) => setRules(domain, "public", on ? [...others, COUNTER] : others);
   return (
     <Section
       id="other-tools"
@@ -32,16 +37,16 @@ export function OtherTools({ domain, draft }: { domain: string; draft: Draft }) 
             placeholder="ga4:G-ABC123"
             none="No ids: the page's host decides."
           />
-          <ListEditor
-            domain={domain}
-            draft={draft}
-            field="public"
-            label="Public"
-            hint="Write counter to let anybody see how many visits a page has, at /counter/PATH.json as with GoatCounter."
-            wrong={wrong("public")}
-            placeholder="counter"
-            none="Nothing is public."
-          />
+          <fieldset class="options">
+            <legend>Counter</legend>
+            <label>
+              <input type="checkbox" checked={draft.now.public.includes(COUNTER)} onChange={(event) => show(event.currentTarget.checked)} />
+              <span>
+                Anybody may see how many visits a page has
+                <small>At /counter/PATH.json, .html and .svg, as with GoatCounter; up to the last full hour.</small>
+              </span>
+            </label>
+          </fieldset>
         </>
       )}
     </Section>
