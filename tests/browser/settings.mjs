@@ -136,6 +136,28 @@ async function leaveOut(page, visitor) {
   assert.equal(await look(visitor, "/demo/pricing"), "accepted");
 }
 
+/** An id of another tool names the site, its counter is public, and the tag of that tool is shown. */
+async function otherTools(page) {
+  const part = section(page, "Other tools");
+  await part.getByLabel("Ids").fill("G-DEMO1");
+  await part.getByRole("checkbox", { name: /^Anybody may see/ }).check();
+  await part.getByRole("button", { name: "Save Other tools" }).click();
+  await part.getByRole("alert").filter({ hasText: "write tool:ID" }).waitFor();
+  await part.getByLabel("Ids").fill("ga4:G-DEMO1");
+  await save(page, "Other tools");
+  const same = await fetch(`${given.url}/api/tags?names=demo.example,ga4:G-DEMO1,ga4:G-DEMO2`);
+  assert.deepEqual(await same.json(), [1, 1, 0]);
+  const { public: shown } = await page.evaluate(async (site) => (await (await fetch(`/api${site}/rules`)).json()).rules, SITE);
+  assert.deepEqual(shown, ["counter"]);
+
+  await part.getByRole("link", { name: "how to move" }).click();
+  await page.getByRole("tab", { name: "Matomo" }).click();
+  const tag = await page.getByRole("region", { name: "The tag of Matomo" }).innerText();
+  assert.ok(tag.includes(`var u="${given.url.replace(/^https?:/, "")}/"`), tag);
+  await assertAccessible(page, "install-moving");
+  await page.goto(`${given.url}${SITE}/settings`);
+}
+
 /** The lines to copy name the operator's own path, and what they name is there. */
 async function scripts(page) {
   const part = section(page, "Scripts");
@@ -252,6 +274,7 @@ await run(async (browser) => {
   assert.equal(new URL(page.url()).pathname, `${SITE}/settings`);
   await addresses(page, visitor);
   await leaveOut(page, visitor);
+  await otherTools(page);
   await scripts(page);
   await sendMeasured();
   await vitals(page);
