@@ -4,17 +4,27 @@
 //! carries no token. `dnt=1` and `gpc=1` opt out, and then nothing is kept.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use url::form_urlencoded;
 
 use crate::ingest::fields::{checked_name, page, sites};
 use crate::ingest::payload::{
     ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, error,
 };
-use crate::ingest::placeholder::may_name_a_recipient;
+use crate::ingest::placeholder::identifies;
 use crate::ingest::text::then;
 use crate::ingest::url::{CAMPAIGN_BYTES_MAX, text};
 use crate::model::SCROLL_NONE;
+
+/// A day, as campaigns have it in their names, apart from other letters and digits.
+static DAY: LazyLock<Regex> = LazyLock::new(|| {
+    let day = r"(^|[^0-9A-Za-z])20\d\d[ ._-]?(?:0[1-9]|1[0-2])[ ._-]?(?:0[1-9]|[12]\d|3[01])($|[^0-9A-Za-z])";
+    Regex::new(day).expect("a pattern of ours")
+});
+/// Fewest letters and digits in a row that may have been drawn by lot.
+const DRAWN_CHARS_MIN: usize = 8;
 
 /// Longest query that is read, in bytes: an address and some names.
 const QUERY_BYTES_MAX: usize = 8192;
@@ -82,6 +92,28 @@ pub fn parse_pixel<'a>(
     })
 }
 
+/// Whether a name may be that of a recipient: it holds what paths lose (see `placeholder`), days
+/// aside, or letters and digits that look drawn by lot.
+fn may_name_a_recipient(text: &str) -> bool {
+    let rest = DAY.replace_all(text, "$1$2");
+    let is_letter = |character: char| character.is_ascii_alphanumeric();
+    identifies(&rest) || rest.split(|character| !is_letter(character)).any(is_drawn)
+}
+
+/// Eight or more letters and digits whose kind (capital, small, digit) changes at more than six of ten
+/// places; a capital before a small letter is a word's beginning and no change.
+fn is_drawn(run: &str) -> bool {
+    let kind = |byte: u8| match byte {
+        b'0'..=b'9' => 0,
+        b'a'..=b'z' => 1,
+        _ => 2,
+    };
+    let kinds: Vec<u8> = run.bytes().map(kind).collect();
+    let is_change = |pair: &&[u8]| !matches!(pair, [2, 1]) && pair.first() != pair.last();
+    let changes = kinds.windows(2).filter(is_change).count();
+    kinds.len() >= DRAWN_CHARS_MIN && changes * 10 > kinds.len() * 6
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -114,6 +146,37 @@ mod tests {
         assert_eq!(payload.name(), "Open Mail");
         assert_eq!(payload.pixel_campaign, "letter-2026-11-22 a");
         assert!(payload.page_may_be_mail);
+    }
+
+    #[test]
+    fn names_of_recipients_are_told_from_names_of_campaigns() {
+        for name in [
+            "letter-20451234x",
+            "2012345612345",
+            "k3J9xQ2pLm",
+            "open-4f9d2c1b",
+            "u-a1b2c3d4",
+            "jane@example.com",
+            "letter-1234567",
+            "+49 30 1234567",
+            "letter 20261399",
+        ] {
+            assert!(may_name_a_recipient(name), "{name}");
+        }
+        for name in [
+            "letter-2026-11-22",
+            "letter_20261122_b",
+            "20261122",
+            "Spring2026Sale",
+            "2026Q4B2B",
+            "black-friday",
+            "TopDealsOfTheWeek",
+            "Q3-2026",
+            "v2-test-b",
+            "B2B-Newsletter-42",
+        ] {
+            assert!(!may_name_a_recipient(name), "{name}");
+        }
     }
 
     #[test]

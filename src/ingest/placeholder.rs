@@ -101,12 +101,6 @@ pub(crate) fn identifies(text: &str) -> bool {
     hide_all(text) != text
 }
 
-/// Whether a name of a campaign may be the name of a recipient; dates, which campaigns often have,
-/// are none.
-pub(crate) fn may_name_a_recipient(text: &str) -> bool {
-    identifies(&DATE.replace_all(text, ""))
-}
-
 /// Replaces everything that points at one person: for paths and referrer hosts.
 pub(crate) fn hide_all(text: &str) -> Cow<'_, str> {
     all_hidden(Text::new(text, Traits::of))

@@ -36,11 +36,15 @@ const NO_ADDRESS: PayloadError =
 
 /// How far ahead of our clock an event may lie that names its time, in seconds.
 const AHEAD_MAX: i64 = 300;
-/// How old an event may be that names its time, in seconds.
-const AGE_MAX: i64 = 86_400;
+/// How old an event may be that names its time, in seconds, if its site's day is over.
+const AGE_MAX: u32 = 86_400;
+/// The longest day there is, in seconds: one on which clocks are set back.
+const DAY_MAX: i64 = 25 * 3_600;
+const TOO_OLD: PayloadError =
+    PayloadError { field: "timestamp", message: "is more than 24 hours ago" };
 
-/// The moment that an event names, if it can be taken: not older than a day, and nothing of what
-/// is to come but the difference of two clocks.
+/// The moment that an event names, if any site can take it: not older than a day, and nothing of
+/// what is to come but the difference of two clocks.
 ///
 /// # Errors
 /// When it cannot.
@@ -50,8 +54,8 @@ pub(super) fn moment(named: i64, now: u32) -> Result<u32, PayloadError> {
     if named > now + AHEAD_MAX {
         return Err(PayloadError { field: FIELD, message: "lies more than 5 minutes ahead" });
     }
-    if named < now - AGE_MAX {
-        return Err(PayloadError { field: FIELD, message: "is more than 24 hours ago" });
+    if named < now - DAY_MAX {
+        return Err(TOO_OLD);
     }
     let unfit = PayloadError { field: FIELD, message: "is no time" };
     u32::try_from(named.min(now)).map_err(|_| unfit)
@@ -159,7 +163,8 @@ pub(super) fn judge(state: &State, payload: &Payload<'_>, sender: &Sender<'_>) -
     let lookups = state.lookups.load();
     let count = payload.sites().len();
     let (mut fates, mut records) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    let (mut prepared, mut tk) = (None, None);
+    let (mut prepared, mut tk, mut invalid) = (None, None, None);
+    let mut seen: Vec<SiteId> = Vec::new();
     for name in payload.sites() {
         let Some(site) = directory.named(name, host).filter(allowed) else {
             fates.push(Outcome::UnknownSite.into());
@@ -167,9 +172,20 @@ pub(super) fn judge(state: &State, payload: &Payload<'_>, sender: &Sender<'_>) -
         };
         if count == 1 {
             tk = Some(state.statuses.of(site));
+        } else if seen.contains(&site.id) {
+            // Two names of one site: it counts the event once.
+            continue;
+        } else {
+            seen.push(site.id);
         }
         let today = state.moments.of(site, now);
         let (moment, is_today) = within(&today, at, site);
+        if !is_today && now.saturating_sub(at) > AGE_MAX {
+            invalid = Some(TOO_OLD);
+            state.outcomes.add(site.id, today.day, Outcome::Invalid.into());
+            fates.push(Outcome::Invalid.into());
+            continue;
+        }
         let rules = state.rules.of(site);
         let judged = ingest::admit(payload, site, &rules).and_then(|()| {
             if !by_key {
@@ -202,7 +218,7 @@ pub(super) fn judge(state: &State, payload: &Payload<'_>, sender: &Sender<'_>) -
     {
         state.note_untrusted_proxy(peer);
     }
-    Judged { verdict: Verdict { fates, invalid: None, ends_connection: false, tk }, records }
+    Judged { verdict: Verdict { fates, invalid, ends_connection: false, tk }, records }
 }
 
 /// The same for whoever has a send key, who may name the visitor's address and User-Agent and the

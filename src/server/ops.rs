@@ -41,3 +41,21 @@ pub fn metrics(state: &State) -> Answer {
 pub fn openapi() -> Answer {
     answer::with_body(StatusCode::OK, "application/json; charset=utf-8", OPENAPI)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::model::Rules;
+
+    #[test]
+    fn the_description_knows_every_rule() {
+        let described: Value = serde_json::from_str(OPENAPI).unwrap();
+        let rules = described.pointer("/components/schemas/Rules/properties").unwrap();
+        let named: BTreeSet<&str> = rules.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(named, Rules::FIELDS.into_iter().collect());
+    }
+}

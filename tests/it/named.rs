@@ -145,6 +145,16 @@ fn a_site_is_also_named_by_ids_of_other_tools() {
     let found: Vec<_> = rows.iter().map(|row| row["hostname"].as_str().expect("text")).collect();
     assert_eq!(found, ["a.b.two.example", "docs.one.example", "one.example", "two.example"]);
 
+    // Names that mean one site are one site.
+    let several = "one.example,ga4:G-ABC123,matomo:77,umami:550e8400-e29b-41d4-a716-446655440000";
+    let body = json!({"n": "Once", "d": several, "u": "https://one.example/"}).to_string();
+    let answer = client.post("/api/event", &[("User-Agent", CHROME)], body.as_bytes());
+    assert_eq!((answer.outcome(), answer.header("x-plausible-dropped")), ("accepted", None));
+    program.wait_rows(5);
+    let once = "SELECT count() FROM open_events WHERE name = 'Once'";
+    assert_eq!(program.clickhouse().value(once), "1");
+    assert_eq!(program.counted("accepted"), 5);
+
     let names =
         "one.example,ga4:G-ABC123,matomo:1,none.example,umami:550e8400-e29b-41d4-a716-446655440000";
     let answer = client.get(&format!("/api/tags?host=www.two.example&names={names}"), &[]);
