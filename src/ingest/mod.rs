@@ -71,7 +71,7 @@ pub use payload::{
 pub use pixel::parse_pixel;
 pub use reduce::{Reduced, Row, reduce};
 pub use rules::{Rulebook, SiteRules};
-pub use signals::{Headers, opted_out};
+pub use signals::{Headers, opted_out, says_no};
 pub use source::Source;
 pub use visitor::Identity;
 

@@ -14,6 +14,7 @@ use crate::ingest::payload::{
     ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, error,
 };
 use crate::ingest::placeholder::identifies;
+use crate::ingest::signals;
 use crate::ingest::text::then;
 use crate::ingest::url::{CAMPAIGN_BYTES_MAX, text};
 use crate::model::SCROLL_NONE;
@@ -46,13 +47,7 @@ pub fn parse_pixel<'a>(
             .find(|(name, value)| name == wanted && !value.trim().is_empty())
             .map(|(_, value)| value)
     };
-    // Any pair counts, also a second one: in doubt the visitor opted out.
-    let is_signal = |(name, value): (Cow<'_, str>, Cow<'_, str>)| match &*name {
-        "dnt" => value.trim().starts_with('1'),
-        "gpc" => value.trim() == "1",
-        _ => false,
-    };
-    if form_urlencoded::parse(query.as_bytes()).any(is_signal) {
+    if signals::says_no(query.as_bytes()) {
         return Ok(Payload::opt_out());
     }
     let sites = sites(first("site").ok_or(error("site", "can't be blank"))?)

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use url::form_urlencoded;
+
 use crate::ingest::text::small;
 
 /// The headers of interest, as received. Neither `Debug` nor `Clone`: they name a person.
@@ -65,6 +67,22 @@ impl<'a> Headers<'a> {
 pub fn opted_out(headers: &Headers<'_>) -> bool {
     values(&headers.dnt).any(|value| value.first() == Some(&b'1'))
         || values(&headers.sec_gpc).any(|value| value == b"1")
+}
+
+/// The same of a query or a form: whether any of its pairs says no, a `dnt` that begins with `1` or a
+/// `gpc` that is `1`. However many there are, all of them count: in doubt the visitor said no.
+#[must_use]
+pub fn says_no(pairs: &[u8]) -> bool {
+    form_urlencoded::parse(pairs).any(|(name, value)| is_no(&name, &value))
+}
+
+/// Whether one pair says no.
+pub(crate) fn is_no(name: &str, value: &str) -> bool {
+    match name {
+        "dnt" => value.trim().starts_with('1'),
+        "gpc" => value.trim() == "1",
+        _ => false,
+    }
 }
 
 fn values<'a>(lines: &'a [&'a [u8]]) -> impl Iterator<Item = &'a [u8]> {
@@ -133,6 +151,25 @@ mod tests {
             (&[], false),
         ] {
             assert_eq!(opted_out(&with(&[], values)), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn any_pair_of_a_query_or_form_says_no() {
+        let many = format!("{}dnt=1", "a=1&".repeat(1000));
+        for (pairs, expected) in [
+            ("dnt=1", true),
+            ("a=b&dnt=+1yes", true),
+            ("%64nt=%31", true),
+            ("dnt=0&dnt=1", true),
+            ("gpc=0&gpc=1+", true),
+            (&*many, true),
+            ("", false),
+            ("dnt", false),
+            ("dnt=0&gpc=10&a=1", false),
+            ("u=https%3A%2F%2Fa.example%2F%3Fdnt%3D1", false),
+        ] {
+            assert_eq!(says_no(pairs.as_bytes()), expected, "{pairs}");
         }
     }
 

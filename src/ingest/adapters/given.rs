@@ -9,7 +9,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::Value;
 
 use crate::ingest::body::Sent;
@@ -22,7 +24,8 @@ pub(super) const ADDRESS_BYTES_MAX: usize = 8192;
 /// Stands for the host of a page while it is read; `.invalid` is nobody's (RFC 2606).
 const NO_HOST: &str = "host.invalid";
 
-/// An object of this kind, or anything else, which is passed over.
+/// An object of this kind, or anything else, which is passed over; so is an object in which a name
+/// stands twice.
 pub(super) enum Loose<T> {
     Object(T),
     Other,
@@ -44,7 +47,12 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for LooseReader<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Loose<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Loose::Object)
+        let mut fields = Fields { map, owes_value: false, is_broken: false };
+        match T::deserialize(MapAccessDeserializer::new(&mut fields)) {
+            Ok(object) => Ok(Loose::Object(object)),
+            Err(fault) if fields.is_broken => Err(fault),
+            Err(_) => fields.pass_over().map(|()| Loose::Other),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Loose<T>, A::Error> {
@@ -74,6 +82,46 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for LooseReader<T> {
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Loose<T>, E> {
         Ok(Loose::Other)
+    }
+}
+
+/// The fields of an object, which can still be passed over when their reader gives up.
+struct Fields<A> {
+    map: A,
+    /// A name was read, and its value was not.
+    owes_value: bool,
+    /// The text itself cannot be read on.
+    is_broken: bool,
+}
+
+impl<'de, A: MapAccess<'de>> Fields<A> {
+    fn pass_over(mut self) -> Result<(), A::Error> {
+        if self.owes_value {
+            self.map.next_value::<IgnoredAny>()?;
+        }
+        while self.map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Fields<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        let name = self.map.next_key_seed(seed);
+        self.owes_value = matches!(name, Ok(Some(_)));
+        self.is_broken |= name.is_err();
+        name
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        let value = self.map.next_value_seed(seed);
+        self.owes_value = false;
+        self.is_broken |= value.is_err();
+        value
     }
 }
 
@@ -142,30 +190,30 @@ pub(super) fn number(
     read.map(Some).ok_or(error(field, "must be a number"))
 }
 
-/// A page of which the whole address was sent, or what follows the host. A host that was named beside
-/// the address counts before the one within it.
+/// A page of which the whole address was sent, or what follows the host. Where both the address and
+/// what stands beside it name a host, that of the address is the page's.
 pub(super) fn page(address: &str, host: Option<&str>) -> Result<Page<'static>, PayloadError> {
     let address = address.trim();
     if address.len() > ADDRESS_BYTES_MAX {
         return Err(error("url", "is too long: at most 8192 bytes"));
     }
-    let is_whole = has_scheme(address);
-    let base = host.unwrap_or(NO_HOST);
+    let host = host.map(host_name).transpose()?;
+    let mut names_host = true;
     let whole = match address {
-        whole if is_whole => Cow::Borrowed(whole),
-        _ if address.starts_with("//") => Cow::Owned(format!("https:{address}")),
-        _ if address.starts_with('/') => Cow::Owned(format!("https://{base}{address}")),
-        _ => Cow::Owned(format!("https://{base}/{address}")),
+        whole if has_scheme(whole) => Cow::Borrowed(whole),
+        _ if host.is_none() && address.starts_with("//") => Cow::Owned(format!("https:{address}")),
+        path => {
+            names_host = false;
+            // A browser takes both kinds of slashes, and two of them for the beginning of a host.
+            let path = path.trim_start_matches(['/', '\\']);
+            Cow::Owned(format!("https://{NO_HOST}/{path}"))
+        }
     };
     let is_route = |fragment: &str| fragment.starts_with(['/', '!']);
     let by_fragment = address.split_once('#').is_some_and(|(_, fragment)| is_route(fragment));
     let mut page = url::page_at_most(&whole, by_fragment, usize::MAX).map_err(fault)?.into_owned();
-    match host {
-        Some(host) if *page.hostname != *url::site_name(host) => {
-            page.hostname = Cow::Owned(host_name(host)?);
-        }
-        None if page.hostname == NO_HOST => page.hostname = Cow::Borrowed(""),
-        _ => {}
+    if !names_host {
+        page.hostname = Cow::Owned(host.unwrap_or_default());
     }
     Ok(page)
 }
@@ -184,9 +232,14 @@ pub(super) fn page_of_header(value: &[u8]) -> Option<Page<'static>> {
 }
 
 fn host_name(host: &str) -> Result<String, PayloadError> {
+    const WRONG: PayloadError = error("hostname", "must be the name of a host");
+    // What parts an address would make another host of it, or hide what follows.
+    if host.contains(['/', '#', '?', '@', '\\']) {
+        return Err(WRONG);
+    }
     url::page_at_most(&format!("https://{host}/"), false, ADDRESS_BYTES_MAX)
         .map(|page| page.hostname.into_owned())
-        .map_err(|_| error("hostname", "must be the name of a host"))
+        .map_err(|_| WRONG)
 }
 
 fn fault(reason: PageError) -> PayloadError {
@@ -208,6 +261,11 @@ fn has_scheme(address: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[derive(serde::Deserialize)]
+    struct Named {
+        a: Option<u8>,
+    }
+
     #[test]
     fn pages_have_the_host_that_was_named() {
         for (address, host, expected) in [
@@ -215,7 +273,16 @@ mod tests {
             ("a", Some("site.example"), "site.example/a"),
             ("?utm_source=x", Some("site.example"), "site.example/"),
             ("", Some("site.example"), "site.example/"),
-            ("https://other.example/a", Some("site.example"), "site.example/a"),
+            ("https://other.example/a", Some("site.example"), "other.example/a"),
+            ("https://www.site.example/a", Some("site.example:80"), "site.example/a"),
+            ("//admin/x", Some("site.example"), "site.example/admin/x"),
+            (r"\admin\x", Some("site.example"), "site.example/admin/x"),
+            (r"/\/admin/x", Some("site.example"), "site.example/admin/x"),
+            (r"\\other.example/a", None, "/other.example/a"),
+            ("@other.example/a", Some("site.example"), "site.example/@other.example/a"),
+            ("https://host.invalid/a", None, "host.invalid/a"),
+            ("//host.invalid/a", None, "host.invalid/a"),
+            ("/a", Some("host.invalid"), "host.invalid/a"),
             ("https://www.other.example/a", None, "other.example/a"),
             ("//other.example/a", None, "other.example/a"),
             ("/a", None, "/a"),
@@ -233,8 +300,15 @@ mod tests {
             ("data:text/html,x", Some("site.example"), "url"),
             ("https://", None, "url"),
             ("https://a.example/", Some("not a host"), "hostname"),
-            ("/a", Some("not a host"), "url"),
+            ("/a", Some("not a host"), "hostname"),
+            ("/a", Some("a.example/x"), "hostname"),
+            ("/a", Some("a.example#"), "hostname"),
+            ("/a", Some("a.example?"), "hostname"),
+            ("/a", Some(r"a.example\x"), "hostname"),
+            ("/a", Some("evil.test@a.example"), "hostname"),
+            ("https://a.example/", Some("a.example/x"), "hostname"),
         ] {
+            assert_eq!(no_page(host.filter(|_| field == "hostname")).is_err(), field == "hostname");
             assert_eq!(page(address, host).err().unwrap().field, field, "{address}");
         }
         assert!(page(&format!("/{}", "a".repeat(ADDRESS_BYTES_MAX - 1)), None).is_ok());
@@ -265,6 +339,18 @@ mod tests {
         ] {
             let listed = read(text).unwrap();
             assert_eq!((listed.entries.len(), listed.is_longer), (count, is_longer), "{text}");
+        }
+        let twice = serde_json::from_str::<Vec<Loose<Named>>>(
+            r#"[{"a":1,"b":[{}],"a":{"c":[1]},"a":3},{"a":4},{"a":5,"a":6},{"a":"x"}]"#,
+        );
+        assert!(twice.is_err(), "a value of another type ends the text");
+        let twice = serde_json::from_str::<Vec<Loose<Named>>>(
+            r#"[{"a":1,"b":[{}],"a":{"c":[1]},"a":3},{"a":4},{"a":5,"a":6}]"#,
+        );
+        let read_of = |one: &Loose<Named>| matches!(one, Loose::Object(Named { a: Some(4) }));
+        assert_eq!(twice.unwrap().iter().map(read_of).collect::<Vec<_>>(), [false, true, false]);
+        for broken in [r#"[{"a":1,"a"}]"#, r#"[{"a":1,"a":}]"#, r#"[{"a":1,"a":2]"#] {
+            assert!(serde_json::from_str::<Vec<Loose<Named>>>(broken).is_err(), "{broken}");
         }
         assert!(read("{}").is_err() && read("[1").is_err() && read("[1,1,1,1,{").is_err());
     }

@@ -16,7 +16,9 @@ pub mod umami;
 use std::borrow::Cow;
 
 use crate::ingest::fields::checked_name;
-use crate::ingest::payload::{ENGAGEMENT, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, error};
+use crate::ingest::payload::{
+    ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, error,
+};
 use crate::ingest::text::clean;
 use crate::model::Tool;
 
@@ -29,10 +31,11 @@ pub struct Hit<'a> {
     pub payload: Payload<'a>,
     /// What holds only with a send key.
     pub named: Named<'a>,
+    /// It came in one entry with the event before it, such as the product that a page shows.
+    pub follows: bool,
 }
 
 /// What a server says of the visitor it sends for. Neither `Debug` nor `Clone`: it is a person's.
-#[derive(Default)]
 pub struct Named<'a> {
     /// The address of the visitor, as text.
     pub address: Option<Cow<'a, str>>,
@@ -40,6 +43,15 @@ pub struct Named<'a> {
     pub user_agent: Option<Cow<'a, str>>,
     /// When it happened, seconds since 1970 UTC.
     pub at: Option<i64>,
+    /// The field in which that was said.
+    pub at_field: &'static str,
+}
+
+/// Nothing was said; our own format would have said the time in `timestamp`.
+impl Default for Named<'_> {
+    fn default() -> Self {
+        Self { address: None, user_agent: None, at: None, at_field: "timestamp" }
+    }
 }
 
 /// What one part of a request was.
@@ -59,7 +71,7 @@ impl<'a> Hit<'a> {
     /// An event of which the sender says nothing more.
     #[must_use]
     pub fn of(payload: Payload<'a>) -> Self {
-        Self { payload, named: Named::default() }
+        Self { payload, named: Named::default(), follows: false }
     }
 }
 
@@ -79,7 +91,7 @@ impl<'a> From<Result<Hit<'a>, PayloadError>> for Found<'a> {
 }
 
 /// What the body of our own format says of the visitor, beside the event: `ip`, `user_agent`, and
-/// `timestamp` (seconds since 1970 UTC). Whatever has another shape is not there.
+/// `timestamp` (seconds since 1970 UTC). Whatever is blank or has another shape is not there.
 #[must_use]
 pub fn said(body: &[u8]) -> Named<'_> {
     #[derive(serde::Deserialize)]
@@ -93,10 +105,16 @@ pub fn said(body: &[u8]) -> Named<'_> {
     }
     let said: Option<Said<'_>> = serde_json::from_slice(body).ok();
     said.map_or_else(Named::default, |said| Named {
-        address: said.ip,
-        user_agent: said.user_agent,
+        address: filled(said.ip),
+        user_agent: filled(said.user_agent),
         at: said.timestamp,
+        ..Named::default()
     })
+}
+
+/// A text in which something stands.
+fn filled(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    text.filter(|text| !text.trim().is_empty())
 }
 
 /// The name of the site with this id of a tool, as it stands in [`Payload::sites`].
@@ -114,8 +132,8 @@ pub fn site(tool: Tool, id: &str, field: &'static str) -> Result<Cow<'static, st
     Ok(Cow::Owned(tool.site_name(&clean(id, ID_BYTES_MAX))))
 }
 
-/// The name of an event that the sender chose: fit to be stored, and none of those that only our
-/// own script reports.
+/// The name of an event that the sender chose: fit to be stored, and none of those that are not
+/// chosen: a page view is told as such, and the rest only our own script reports.
 ///
 /// # Errors
 /// Under the tool's own name of the field.
@@ -124,8 +142,8 @@ pub(super) fn own_name<'a>(
     field: &'static str,
 ) -> Result<Cow<'a, str>, PayloadError> {
     let name = checked_name(name).map_err(|reason| error(field, reason.message))?;
-    if [ENGAGEMENT, SCRIPT_ERROR, WEB_VITALS].contains(&&*name) {
-        return Err(error(field, "is a name that only our own script reports"));
+    if [PAGEVIEW, ENGAGEMENT, SCRIPT_ERROR, WEB_VITALS].contains(&&*name) {
+        return Err(error(field, "is a name that no event of one's own has: choose another"));
     }
     Ok(name)
 }
@@ -133,6 +151,19 @@ pub(super) fn own_name<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blank_texts_name_nobody_and_a_page_view_is_no_name() {
+        let body = br#"{"ip": " ", "user_agent": "", "timestamp": 7}"#;
+        let named = said(body);
+        assert!(named.address.is_none() && named.user_agent.is_none() && named.at == Some(7));
+        let named = said(br#"{"ip": null, "user_agent": "A/1"}"#);
+        assert!(named.address.is_none() && named.user_agent.as_deref() == Some("A/1"));
+        for name in ["pageview", " pageview ", "engagement", "js_error", "web_vitals"] {
+            assert_eq!(own_name(Cow::Borrowed(name), "x").unwrap_err().field, "x", "{name}");
+        }
+        assert!(own_name(Cow::Borrowed("page view"), "x").is_ok());
+    }
 
     #[test]
     fn ids_become_names_of_sites() {

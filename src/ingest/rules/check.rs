@@ -1,6 +1,6 @@
 //! What is wrong with rules that somebody wrote, said so that they can be mended.
 
-use crate::ingest::adapters::ID_BYTES_MAX;
+use crate::ingest::adapters::{ID_BYTES_MAX, umami};
 use crate::ingest::click;
 use crate::ingest::placeholder::hide_all;
 use crate::ingest::rules::{network, pattern};
@@ -18,6 +18,10 @@ const PATTERNS_MAX: usize = 100;
 const NETWORKS_MAX: usize = 1_000;
 /// Ids of other tools that a site may have.
 const IDS_MAX: usize = 50;
+/// Most digits of the number of a site in Matomo.
+const DIGITS_MAX: usize = 9;
+/// Longest first part of a host name, in bytes (RFC 1035).
+const LABEL_BYTES_MAX: usize = 63;
 /// Countries there are, and some.
 const COUNTRIES_MAX: usize = 300;
 /// Longest name of a property or parameter, in bytes.
@@ -201,14 +205,12 @@ fn is_public(text: &str) -> Result<(), RuleError> {
 }
 
 fn is_id(text: &str) -> Result<(), RuleError> {
-    let fits = |id: &str| {
-        id.len() <= ID_BYTES_MAX
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    };
-    if Tool::of_name(text).is_some_and(|(_, id)| fits(id)) {
-        return Ok(());
-    }
     let start: String = text.chars().take(40).collect();
+    if let Some((tool, id)) = Tool::of_name(text) {
+        return can_be_sent(tool, id).map_err(|rule| {
+            wrong("ids", format!("{start:?} is no id that a tag can have: write {rule}"))
+        });
+    }
     let tools = Tool::ALL.map(Tool::name).join(", ");
     Err(wrong(
         "ids",
@@ -217,6 +219,36 @@ fn is_id(text: &str) -> Result<(), RuleError> {
              with one of {tools}"
         ),
     ))
+}
+
+/// Whether a tag of a tool can name this id; else how such ids look. What its doors refuse can never
+/// find its site.
+fn can_be_sent(tool: Tool, id: &str) -> Result<(), &'static str> {
+    let is_of = |id: &str, more: &[u8]| {
+        !id.is_empty()
+            && id.len() <= ID_BYTES_MAX
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+    };
+    let (fits, rule) = match tool {
+        Tool::Ga4 => (is_of(id, b"-"), "ga4: and a measurement id such as G-ABC123"),
+        Tool::Umami => (umami::is_uuid(id), "umami: and the 36 characters of the website's UUID"),
+        Tool::Matomo => (
+            is_of(id, b"")
+                && id.len() <= DIGITS_MAX
+                && !id.starts_with('0')
+                && id.bytes().all(|byte| byte.is_ascii_digit()),
+            "matomo: and the number of the site, at most 9 digits, such as 1",
+        ),
+        Tool::Plausible => (
+            id.strip_prefix("pa-").is_some_and(|id| is_of(id, b"-_")),
+            "plausible: and the name of the script without its ending, such as pa-AbC123",
+        ),
+        Tool::GoatCounter => (
+            is_of(id, b"-") && id.len() <= LABEL_BYTES_MAX && !id.starts_with('-'),
+            "goatcounter: and the code, which is the first part of a host name",
+        ),
+    };
+    if fits { Ok(()) } else { Err(rule) }
 }
 
 fn short(field: &'static str, text: &str, most: usize) -> Result<(), RuleError> {
@@ -241,6 +273,43 @@ mod tests {
 
     fn rules(json: serde_json::Value) -> Rules {
         serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn ids_are_those_that_tags_can_have() {
+        const UUID: &str = "550E8400-e29b-41d4-a716-446655440000";
+        let long = "x".repeat(LABEL_BYTES_MAX);
+        for (name, fits) in [
+            ("ga4:G-ABC123".to_owned(), true),
+            ("GA4:GT-ABC123".to_owned(), true),
+            ("ga4:UA-1234-5".to_owned(), true),
+            ("ga4:G_ABC".to_owned(), false),
+            ("ga4:G.ABC".to_owned(), false),
+            (format!("umami:{UUID}"), true),
+            (format!("umami:{UUID}0"), false),
+            (format!("umami:{}", UUID.replace('-', "")), false),
+            ("umami:shop".to_owned(), false),
+            ("matomo:1".to_owned(), true),
+            ("matomo:999999999".to_owned(), true),
+            ("matomo:1000000000".to_owned(), false),
+            ("matomo:01".to_owned(), false),
+            ("matomo:0".to_owned(), false),
+            ("matomo:one".to_owned(), false),
+            ("plausible:pa-AbC_1-2".to_owned(), true),
+            ("plausible:pa-".to_owned(), false),
+            ("plausible:AbC".to_owned(), false),
+            ("plausible:shop.example".to_owned(), false),
+            ("goatcounter:my-code".to_owned(), true),
+            (format!("goatcounter:{long}"), true),
+            (format!("goatcounter:{long}x"), false),
+            ("goatcounter:my.code".to_owned(), false),
+            ("goatcounter:my_code".to_owned(), false),
+        ] {
+            let found = checked(rules(serde_json::json!({"ids": [name]})));
+            assert_eq!(found.is_ok(), fits, "{name}");
+        }
+        let said = checked(rules(serde_json::json!({"ids": ["matomo:01"]}))).unwrap_err();
+        assert!(said.message.contains("matomo: and the number"), "{said}");
     }
 
     #[test]

@@ -42,7 +42,8 @@ const USER_ENGAGEMENT: &str = "user_engagement";
 /// What GA4 derives from ids of ours that do not exist.
 const DERIVED: [&str; 2] = ["first_visit", "session_start"];
 /// What happens to a reader without a click: it makes no visit of two.
-const PASSIVE: [&str; 1] = ["scroll"];
+const PASSIVE: [&str; 5] =
+    ["scroll", "view_item", "view_item_list", "view_promotion", "view_search_results"];
 /// Events with money, and whether it comes or goes.
 const SALES: [(&str, i64); 2] = [("purchase", 1), ("refund", -1)];
 /// Parameters that are no properties: what has a place of its own, and what tells people, visits or
@@ -84,8 +85,9 @@ const NOT_KEPT: [&str; 34] = [
     "user_properties",
 ];
 /// Beginnings of the names of those that steer the sender.
-const NOT_KEPT_STARTS: [&str; 8] = [
+const NOT_KEPT_STARTS: [&str; 9] = [
     "allow_",
+    "campaign_",
     "cookie_",
     "developer_id",
     "first_party_",
@@ -152,13 +154,10 @@ impl Params {
         if !fits || self.kept.len() == PARAMS_MAX || !is_kept(name) {
             return;
         }
-        let value = match value {
-            Value::String(text) if text.len() > PROP_VALUE_BYTES_MAX => {
-                Value::String(cut(&text, PROP_VALUE_BYTES_MAX).to_owned())
-            }
-            other => other,
-        };
-        self.kept.entry(name).or_insert(value);
+        // Cut before it is reduced, it could end with half of an address.
+        if value.as_str().is_none_or(|text| text.len() <= PROP_VALUE_BYTES_MAX) {
+            self.kept.entry(name).or_insert(value);
+        }
     }
 }
 
@@ -183,13 +182,14 @@ impl<'a> Told<'a> {
     }
 
     fn engagement(&self, ms: u64) -> Result<Hit<'a>, PayloadError> {
+        let follows = self.name != USER_ENGAGEMENT;
         let payload = Payload {
             name: Cow::Borrowed(ENGAGEMENT),
             interactive: false,
             engaged_ms: u32::try_from(ms).unwrap_or_default(),
             ..self.base()?
         };
-        Ok(Hit { payload, named: self.named.clone().into() })
+        Ok(Hit { payload, named: self.named.clone().into(), follows })
     }
 
     fn event(mut self) -> Result<Hit<'a>, PayloadError> {
@@ -210,7 +210,7 @@ impl<'a> Told<'a> {
             name,
             ..self.base()?
         };
-        Ok(Hit { payload, named: self.named.into() })
+        Ok(Hit { payload, named: self.named.into(), follows: false })
     }
 
     /// What all events of a page have.
@@ -277,7 +277,7 @@ impl Params {
 impl<'a> From<Said<'a>> for Named<'a> {
     fn from(said: Said<'a>) -> Self {
         let Said { address, user_agent, at } = said;
-        Self { address, user_agent, at }
+        Self { address, user_agent, at, at_field: "timestamp_micros" }
     }
 }
 
@@ -331,5 +331,23 @@ fn is_yes(value: &Value) -> bool {
         Value::Number(number) => number.as_f64().is_some_and(|number| number > 0.0),
         Value::String(text) => matches!(text.trim(), "1" | "true"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::is_kept;
+
+    /// `tests/browser/tags.mjs` asks the same of the script in the page.
+    #[test]
+    fn parameters_of_the_sender_are_no_properties() {
+        let listed = include_str!("../../../../tests/browser/ga4-params.json");
+        let listed: BTreeMap<String, Vec<String>> = serde_json::from_str(listed).unwrap();
+        for name in listed.values().flatten() {
+            assert!(!is_kept(name), "{name}");
+        }
+        assert!(is_kept("campaign") && is_kept("method") && is_kept("value"));
     }
 }

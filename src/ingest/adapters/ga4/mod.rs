@@ -19,7 +19,10 @@ use crate::ingest::adapters::{Found, Hit, Hits};
 use crate::ingest::payload::{Payload, error};
 
 /// Events of one body. gtag.js sends some ten at once.
-pub const EVENTS_MAX: usize = 100;
+pub const EVENTS_MAX: usize = 25;
+/// Bytes of a request once each of its events has what all of them share: as much as a browser may
+/// send us in one body. A small request must not become a large one here.
+const SPREAD_BYTES_MAX: usize = 64 * 1024;
 /// Parameters of one event that are looked at: 200 items, and more than anybody sends beside them.
 const PAIRS_MAX: usize = 400;
 /// Items of one event, as the format numbers them.
@@ -46,8 +49,15 @@ pub fn collect<'a>(query: &'a str, body: &'a [u8]) -> Hits<'a> {
     let shared = Fields::read(query.as_bytes());
     let is_line = |line: &&[u8]| !line.is_empty();
     let lines = || body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(is_line);
-    if lines().nth(EVENTS_MAX).is_some() {
-        return Err(error("request", "holds too many events: at most 100"));
+    let count = lines().take(EVENTS_MAX + 1).count();
+    if count > EVENTS_MAX {
+        return Err(error("request", "holds too many events: at most 25"));
+    }
+    if query.len().saturating_mul(count.max(1)).saturating_add(body.len()) > SPREAD_BYTES_MAX {
+        return Err(error(
+            "request",
+            "is too large: at most 64 KiB, the query once for each event",
+        ));
     }
     let mut all = Vec::new();
     let mut events = lines().map(|line| Fields::read(line).over(&shared)).peekable();
@@ -64,8 +74,12 @@ pub fn collect<'a>(query: &'a str, body: &'a [u8]) -> Hits<'a> {
 impl<'a> Fields<'a> {
     fn read(pairs: &'a [u8]) -> Self {
         let mut fields = Self::default();
-        for (name, value) in form_urlencoded::parse(pairs).take(PAIRS_MAX) {
-            fields.take(name, value);
+        for (place, (name, value)) in form_urlencoded::parse(pairs).enumerate() {
+            if place < PAIRS_MAX {
+                fields.take(name, value);
+            } else {
+                fields.opted_out |= says_no(&name, &value);
+            }
         }
         fields
     }
@@ -85,13 +99,7 @@ impl<'a> Fields<'a> {
         } else if is_item(&name) {
             self.items += 1;
         } else {
-            // Any pair counts, also a second one: in doubt the visitor said no.
-            self.opted_out |= match &*name {
-                "gcs" => is_denied(&value),
-                "dnt" => value.trim().starts_with('1'),
-                "gpc" => value.trim() == "1",
-                _ => false,
-            };
+            self.opted_out |= says_no(&name, &value);
         }
     }
 
@@ -174,6 +182,17 @@ fn is_item(name: &str) -> bool {
     number
         .and_then(|digits| digits.parse().ok())
         .is_some_and(|n: usize| (1..=ITEMS_MAX).contains(&n))
+}
+
+/// Whether a pair says that the visitor is not to be counted. Any counts, also a second one of its
+/// name: in doubt the visitor said no.
+fn says_no(name: &str, value: &str) -> bool {
+    match name {
+        "gcs" => is_denied(value),
+        "dnt" => value.trim().starts_with('1'),
+        "gpc" => value.trim() == "1",
+        _ => false,
+    }
 }
 
 /// `G1AB`: A is what the visitor said of advertising, B of analytics; 0 is no.

@@ -128,6 +128,11 @@ fn whoever_said_no_is_not_counted() {
     ] {
         assert_eq!(of("page_view", more).opted_out(), expected, "{more}");
     }
+    // Behind more pairs than are looked at otherwise, too.
+    for no in ["dnt=1", "gcs=G100", "gpc=1"] {
+        let many = format!("{}{no}", "x=y&".repeat(PAIRS_MAX + 1));
+        assert!(of("page_view", &many).opted_out(), "{no}");
+    }
     let body = "en=page_view\nen=page_view&gcs=G100";
     let all = payloads(&format!("v=2&tid=G-1&dl={PAGE}"), body);
     assert_eq!(all.iter().map(Payload::opted_out).collect::<Vec<_>>(), [false, true]);
@@ -175,6 +180,10 @@ fn campaigns_count_where_the_page_names_none() {
 fn only_clicks_and_the_like_make_a_visit_of_two() {
     assert!(of("login", "").interactive);
     assert!(!of("scroll", "epn.percent_scrolled=90").interactive);
+    for name in ["view_search_results", "view_item", "view_item_list", "view_promotion"] {
+        assert!(!of(name, "").interactive, "{name}");
+    }
+    assert!(of("select_item", "").interactive && of("view_cart", "").interactive);
     assert!(!of("login", "ep.non_interaction=true").interactive);
     assert!(!of("login", "epn.non_interaction=1").interactive);
     assert!(of("login", "ep.non_interaction=false").interactive);
@@ -206,11 +215,12 @@ fn names_and_parameters_have_the_formats_limits() {
         assert_eq!(props(&of("x", &format!("ep.{}=1", name(chars)))).len(), kept, "{chars}");
     }
     for (chars, kept) in
-        [(99, 99), (100, 100), (101, PARAM_VALUE_CHARS_MAX), (3000, PARAM_VALUE_CHARS_MAX)]
+        [(99, 99), (100, 100), (101, PARAM_VALUE_CHARS_MAX), (900, PARAM_VALUE_CHARS_MAX)]
     {
         let value = &props(&of("x", &format!("ep.a={}", name(chars))))[0].1;
         assert_eq!(value.chars().count(), kept, "{chars}");
     }
+    assert!(props(&of("x", &format!("ep.a={}", name(2001)))).is_empty(), "no property holds more");
     for (count, kept) in [(PARAMS_MAX - 1, 24), (PARAMS_MAX, 25), (PARAMS_MAX + 1, 25)] {
         let more: Vec<String> = (0..count).map(|n| format!("ep.p{n}=1")).collect();
         assert_eq!(props(&of("x", &more.join("&"))).len(), kept, "{count}");
@@ -245,6 +255,7 @@ fn requests_that_are_none_of_the_format_name_the_field() {
         ("v=2&tid=G-1&dl=https%3A%2F%2Fsite.example%2F", "name"),
         ("v=2&tid=G-1&en=x", "dl"),
         ("v=2&tid=G-1&en=x&dl=javascript:1", "url"),
+        ("v=2&tid=G-1&en=pageview&dl=https%3A%2F%2Fsite.example%2F", "name"),
         ("v=2&tid=G-1&en=engagement&dl=https%3A%2F%2Fsite.example%2F", "name"),
         ("v=2&tid=G-1&en=web_vitals&dl=https%3A%2F%2Fsite.example%2F", "name"),
     ] {
@@ -254,6 +265,21 @@ fn requests_that_are_none_of_the_format_name_the_field() {
         let body = "en=x\n".repeat(lines);
         assert_eq!(collect(&format!("v=2&tid=G-1&dl={PAGE}"), body.as_bytes()).is_ok(), fits);
     }
+    // A small request is no large one because all its events share much.
+    for (bytes, fits) in [(3_000, true), (3_400, false)] {
+        let query = format!("v=2&tid=G-1&dl={PAGE}&ep.x={}", "a".repeat(bytes));
+        let body = "en=x\n".repeat(20);
+        assert_eq!(collect(&query, body.as_bytes()).is_ok(), fits, "{bytes}");
+    }
+}
+
+#[test]
+fn half_of_an_address_is_nothing() {
+    let start = "/".to_owned() + &"aB3dE5gH7jK9".repeat(166);
+    let long = format!("{start}/person@example.org");
+    assert!(props(&of("x", &format!("ep.url={long}"))).is_empty(), "{}", long.len());
+    let short = props(&of("x", "ep.url=/aB3dE5gH7jK9aB3dE5gH7jK9/person@example.org"));
+    assert_eq!(short, [("url".to_owned(), "/:token/:email".to_owned())]);
 }
 
 proptest! {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::ingest::adapters::given::{Listed, Loose, number, text};
 use crate::ingest::adapters::goatcounter::{self as count, automated, payload, width};
-use crate::ingest::adapters::{Found, Hit, Hits, Named};
+use crate::ingest::adapters::{self, Found, Hit, Hits, Named};
 use crate::ingest::body::Sent;
 use crate::ingest::fields::{is_one, says_dnt, says_gpc};
 use crate::ingest::payload::{Payload, PayloadError, error};
@@ -29,6 +29,16 @@ struct Posted<'a> {
     no_sessions: Option<Sent<'a>>,
     #[serde(borrow)]
     hits: Option<Listed<Loose<Sheet<'a>>, HITS_MAX>>,
+    #[serde(borrow)]
+    dnt: Option<Sent<'a>>,
+    #[serde(borrow)]
+    gpc: Option<Sent<'a>>,
+}
+
+impl Posted<'_> {
+    fn opted_out(&self) -> bool {
+        self.dnt.as_ref().is_some_and(says_dnt) || self.gpc.as_ref().is_some_and(says_gpc)
+    }
 }
 
 /// The fields of a hit that are read.
@@ -61,6 +71,12 @@ struct Sheet<'a> {
     gpc: Option<Sent<'a>>,
 }
 
+/// Whether a body says no for all of its hits: that is heard from whoever has no key, too.
+#[must_use]
+pub fn says_no(body: &[u8]) -> bool {
+    serde_json::from_slice(body).is_ok_and(|posted: Posted<'_>| posted.opted_out())
+}
+
 /// Reads the hits, all of them for `site`, which is the domain of the key's only site.
 ///
 /// # Errors
@@ -68,6 +84,9 @@ struct Sheet<'a> {
 pub fn parse_api<'a>(body: &'a [u8], site: &str) -> Hits<'a> {
     let posted: Posted<'a> = serde_json::from_slice(body)
         .map_err(|_| error("request", "must be a JSON object with a list of hits in UTF-8"))?;
+    if posted.opted_out() {
+        return Ok(vec![Hit::of(Payload::opt_out()).into()]);
+    }
     let hits = posted.hits.filter(|hits| !hits.entries.is_empty());
     let hits = hits.ok_or(error("hits", "can't be empty"))?;
     if hits.is_longer {
@@ -83,7 +102,9 @@ fn read<'a>(
     site: &str,
     unlinked: bool,
 ) -> Result<Found<'a>, PayloadError> {
-    let Loose::Object(sheet) = sheet else { return Err(error("hit", "must be an object")) };
+    let Loose::Object(sheet) = sheet else {
+        return Err(error("hit", "must be an object with no name twice"));
+    };
     let signals = (sheet.dnt.as_ref(), sheet.gpc.as_ref());
     if signals.0.is_some_and(says_dnt) || signals.1.is_some_and(says_gpc) {
         return Ok(Hit::of(Payload::opt_out()).into());
@@ -92,6 +113,7 @@ fn read<'a>(
         address: filled("ip", sheet.ip)?,
         user_agent: filled("user_agent", sheet.user_agent)?,
         at: moment(sheet.created_at)?,
+        at_field: "created_at",
     };
     let is_known = named.address.is_some() && named.user_agent.is_some();
     if !is_known && !unlinked && sheet.session.is_none() {
@@ -111,14 +133,14 @@ fn read<'a>(
     let mut payload = payload(form, site.to_owned(), Some(site), None, "path")?;
     payload.language = then(language, primary);
     payload.of_server = true;
-    Ok(Hit { payload, named }.into())
+    Ok(Hit { payload, named, follows: false }.into())
 }
 
 fn filled<'a>(
     field: &'static str,
     value: Option<Sent<'a>>,
 ) -> Result<Option<Cow<'a, str>>, PayloadError> {
-    Ok(text(field, value)?.filter(|text| !text.is_empty()))
+    Ok(adapters::filled(text(field, value)?))
 }
 
 fn primary(language: &str) -> Cow<'_, str> {

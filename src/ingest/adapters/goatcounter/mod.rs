@@ -16,12 +16,11 @@ use std::net::IpAddr;
 use url::form_urlencoded;
 
 use crate::ingest::adapters::given;
-use crate::ingest::adapters::{Found, Hit, Hits};
+use crate::ingest::adapters::{Found, Hit, Hits, own_name};
 use crate::ingest::campaign::campaign;
-use crate::ingest::fields::{checked_name, screen};
-use crate::ingest::payload::{
-    ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, error,
-};
+use crate::ingest::fields::screen;
+use crate::ingest::payload::{PAGEVIEW, Payload, PayloadError, error};
+use crate::ingest::signals;
 use crate::ingest::text::then;
 use crate::ingest::url::{self as address, Page};
 use crate::model::{SCROLL_NONE, Tool};
@@ -72,15 +71,7 @@ pub fn parse_count<'a>(query: &'a str, around: &Around<'a>) -> Hits<'a> {
 
 fn counted<'a>(query: &'a str, around: &Around<'a>) -> Result<Found<'a>, PayloadError> {
     let mut form = Form::default();
-    let mut opted_out = false;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match &*name {
-            "dnt" => opted_out |= value.trim().starts_with('1'),
-            "gpc" => opted_out |= value.trim() == "1",
-            _ => {}
-        }
-    }
-    if opted_out {
+    if signals::says_no(query.as_bytes()) {
         return Ok(Hit::of(Payload::opt_out()).into());
     }
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -150,12 +141,7 @@ fn payload<'a>(
 }
 
 fn event_name(path: &str, field: &'static str) -> Result<Cow<'static, str>, PayloadError> {
-    let name = path.trim_start_matches('/');
-    if [ENGAGEMENT, SCRIPT_ERROR, WEB_VITALS].contains(&name) {
-        return Err(error(field, "is a name that only the script reports"));
-    }
-    let name = checked_name(Cow::Owned(name.to_owned()));
-    name.map_err(|fault| error(field, fault.message))
+    own_name(Cow::Owned(path.trim_start_matches('/').to_owned()), field)
 }
 
 /// The page of a path as it would be stored, before the rules of a site; none when it is no path.

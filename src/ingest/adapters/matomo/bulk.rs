@@ -1,5 +1,6 @@
 //! Matomo's bulk requests: `{"requests": ["?idsite=1&rec=1&…", …], "token_auth": "…"}`. An entry
-//! is a query, or an object with the same names.
+//! is a query, or an object with the same names. `dnt` and `gpc` beside the entries opt all of them
+//! out.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,19 +9,23 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use crate::ingest::adapters::Found;
 use crate::ingest::adapters::matomo::{Sent, found};
-use crate::ingest::payload::{PayloadError, error};
+use crate::ingest::adapters::{Found, Hit};
+use crate::ingest::body;
+use crate::ingest::fields::{says_dnt, says_gpc};
+use crate::ingest::payload::{Payload, PayloadError, error};
 
 /// Entries of one bulk request.
 pub const REQUESTS_MAX: usize = 500;
 
 /// A bulk request.
 pub struct Bulk {
-    /// Its key, that of an entry if it has none of its own.
+    /// Its key: its own, or the one that all entries have.
     pub token: Option<String>,
     /// Its entries.
     requests: Vec<Entry>,
+    /// Somebody says no for all of them.
+    opted_out: bool,
 }
 
 /// An entry: what it says, and its key.
@@ -28,9 +33,14 @@ type Entry = Result<(Sent<'static>, Option<String>), PayloadError>;
 
 #[derive(serde::Deserialize)]
 struct Body {
+    #[serde(default)]
     requests: Entries,
     #[serde(default)]
     token_auth: Option<Value>,
+    #[serde(default)]
+    dnt: Option<Value>,
+    #[serde(default)]
+    gpc: Option<Value>,
 }
 
 /// Whether a body is a bulk request, and not a form.
@@ -42,10 +52,17 @@ pub fn is_bulk(body: &[u8]) -> bool {
 /// Reads a bulk request.
 ///
 /// # Errors
-/// When it is no object with a list of requests, or holds none or too many.
+/// When it is no object with a list of requests, or holds none or too many, or a key that is not
+/// that of all of them.
 pub fn read(body: &[u8]) -> Result<Bulk, PayloadError> {
     let body: Body = serde_json::from_slice(body)
         .map_err(|_| error("requests", "must be a list in a JSON object, in UTF-8"))?;
+    let says = |value: Option<Value>, is_no: fn(&body::Sent<'_>) -> bool| {
+        value.is_some_and(|value| is_no(&value.into()))
+    };
+    if says(body.dnt, says_dnt) || says(body.gpc, says_gpc) {
+        return Ok(Bulk { token: None, requests: Vec::new(), opted_out: true });
+    }
     if body.requests.count == 0 {
         return Err(error("requests", "can't be blank"));
     }
@@ -53,15 +70,27 @@ pub fn read(body: &[u8]) -> Result<Bulk, PayloadError> {
         return Err(error("requests", "are too many: at most 500"));
     }
     let own = body.token_auth.as_ref().and_then(Value::as_str).filter(|token| !token.is_empty());
-    let of_entry = || body.requests.first.iter().find_map(|entry| entry.as_ref().ok()?.1.clone());
-    let token = own.map(str::to_owned).or_else(of_entry);
-    Ok(Bulk { token, requests: body.requests.first })
+    let token = own.map_or_else(|| common(&body.requests.first), |own| Ok(Some(own.to_owned())))?;
+    Ok(Bulk { token, requests: body.requests.first, opted_out: false })
+}
+
+/// The key of all entries that can be read: whoever has a key for one has none for the others.
+fn common(entries: &[Entry]) -> Result<Option<String>, PayloadError> {
+    let mut tokens = entries.iter().filter_map(|entry| entry.as_ref().ok()).map(|(_, token)| token);
+    let first = tokens.next().and_then(Option::as_ref);
+    if tokens.all(|token| token.as_ref() == first) {
+        return Ok(first.cloned());
+    }
+    Err(error("token_auth", "must stand beside the requests, or be the same in all of them"))
 }
 
 impl Bulk {
     /// The events of all entries.
     #[must_use]
     pub fn events(self) -> Vec<Found<'static>> {
+        if self.opted_out {
+            return vec![Hit::of(Payload::opt_out()).into()];
+        }
         let mut all = Vec::with_capacity(self.requests.len());
         for entry in self.requests {
             match entry.and_then(|(sent, _)| found(&sent)) {

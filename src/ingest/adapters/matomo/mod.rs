@@ -30,7 +30,7 @@ const DIMENSION_MAX: u16 = 999;
 const SITE_DIGITS_MAX: usize = 9;
 
 /// Parameters that are read, sorted; `dimension1` to `dimension999` besides.
-const NAMES: [&str; 40] = [
+const NAMES: [&str; 38] = [
     "_cvar",
     "_pkc",
     "_pkn",
@@ -47,7 +47,6 @@ const NAMES: [&str; 40] = [
     "cip",
     "currency",
     "cvar",
-    "dnt",
     "download",
     "e_a",
     "e_c",
@@ -55,7 +54,6 @@ const NAMES: [&str; 40] = [
     "e_v",
     "ec_id",
     "ec_items",
-    "gpc",
     "idgoal",
     "idsite",
     "lang",
@@ -77,7 +75,11 @@ const REFERRER: &str = "urlref";
 
 /// The parameters of one request that are read, in their order.
 #[derive(Default)]
-pub(super) struct Sent<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub(super) struct Sent<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Any pair says no, also a second one, and one that is too many.
+    opted_out: bool,
+}
 
 impl<'a> Sent<'a> {
     pub(super) fn read(pairs: &'a [u8]) -> Self {
@@ -94,7 +96,12 @@ impl<'a> Sent<'a> {
                     || name == REFERRER
                     || dimension(name).is_some())
         };
-        self.0.extend(pairs.take(PAIRS_MAX).filter(known));
+        for (place, pair) in pairs.enumerate() {
+            self.opted_out |= signals::is_no(&pair.0, &pair.1);
+            if place < PAIRS_MAX && known(&pair) {
+                self.pairs.push(pair);
+            }
+        }
     }
 
     /// The value of a parameter, without white space around it; never empty.
@@ -104,22 +111,13 @@ impl<'a> Sent<'a> {
 
     /// The value of a parameter as it was sent.
     fn whole(&self, name: &str) -> Option<&Cow<'a, str>> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// Custom dimensions: names and values.
     pub(super) fn dimensions(&self) -> impl Iterator<Item = (&str, &str)> {
         let is_one = |(name, _): &&(Cow<'_, str>, Cow<'_, str>)| dimension(name).is_some();
-        self.0.iter().filter(is_one).map(|(name, value)| (&**name, value.trim()))
-    }
-
-    /// Whether any pair says no, also a second one.
-    fn opted_out(&self) -> bool {
-        self.0.iter().any(|(name, value)| match &**name {
-            "dnt" => value.trim().starts_with('1'),
-            "gpc" => value.trim() == "1",
-            _ => false,
-        })
+        self.pairs.iter().filter(is_one).map(|(name, value)| (&**name, value.trim()))
     }
 }
 
@@ -129,10 +127,10 @@ pub fn token(pairs: &[u8]) -> Option<String> {
     Sent::read(pairs).get("token_auth").map(str::to_owned)
 }
 
-/// Whether a query asks for an empty answer instead of a picture.
+/// Whether a query or form asks for an empty answer instead of a picture.
 #[must_use]
-pub fn is_without_image(query: &str) -> bool {
-    Sent::read(query.as_bytes()).get("send_image") == Some("0")
+pub fn is_without_image(pairs: &[u8]) -> bool {
+    Sent::read(pairs).get("send_image") == Some("0")
 }
 
 /// Reads a request that is not a bulk one. Where it names no page it is that of `referer`.
@@ -154,7 +152,7 @@ pub fn tracked<'a>(query: &'a str, body: &'a [u8], referer: Option<&'a [u8]>) ->
 
 /// The events of one request.
 pub(super) fn found<'a>(sent: &Sent<'a>) -> Hits<'a> {
-    if sent.opted_out() {
+    if sent.opted_out {
         return Ok(vec![Hit::of(Payload::opt_out()).into()]);
     }
     // Without `rec=1` nothing is to be recorded; a ping says that a page is still open.
@@ -165,7 +163,9 @@ pub(super) fn found<'a>(sent: &Sent<'a>) -> Hits<'a> {
     if actions.is_empty() {
         return Ok(vec![Found::Nothing]);
     }
-    actions.into_iter().map(|action| Ok(hit(sent, action)?.into())).collect()
+    let with_place = actions.into_iter().enumerate();
+    let hit = |(place, action)| Ok(Hit { follows: place > 0, ..hit(sent, action)? }.into());
+    with_place.map(hit).collect()
 }
 
 fn hit<'a>(sent: &Sent<'a>, action: Action) -> Result<Hit<'a>, PayloadError> {
@@ -186,9 +186,9 @@ fn hit<'a>(sent: &Sent<'a>, action: Action) -> Result<Hit<'a>, PayloadError> {
         ..Payload::default()
     };
     let at = sent.get("cdt").map(moment).transpose()?;
-    let named =
-        Named { address: sent.whole("cip").cloned(), user_agent: sent.whole("ua").cloned(), at };
-    Ok(Hit { payload, named })
+    let (address, user_agent) = (sent.whole("cip").cloned(), sent.whole("ua").cloned());
+    let named = Named { address, user_agent, at, at_field: "cdt" };
+    Ok(Hit { payload, named, follows: false })
 }
 
 /// The number of the site, as it is compared.

@@ -203,7 +203,7 @@ fn what_a_server_names_is_read() {
     assert_eq!(of("cdt=1785499200").named.at, Some(1_785_499_200));
     assert_eq!(token(b"idsite=1&token_auth=hc_send_x").as_deref(), Some("hc_send_x"));
     assert_eq!(token(b"token_auth="), None);
-    assert!(is_without_image("a=1&send_image=0") && !is_without_image("send_image=1"));
+    assert!(is_without_image(b"a=1&send_image=0") && !is_without_image(b"send_image=1"));
 }
 
 #[test]
@@ -257,6 +257,54 @@ fn a_bulk_request_has_queries_or_objects() {
 }
 
 #[test]
+fn a_key_of_one_entry_is_not_that_of_the_others() {
+    let mine = "?idsite=1&rec=1&token_auth=hc_send_x";
+    let read = |own: Value, entries: &[&str]| {
+        let body = json!({"requests": entries, "token_auth": own}).to_string();
+        bulk::read(body.as_bytes()).map(|bulk| bulk.token).map_err(|error| error.field)
+    };
+    let token = |text: &str| Ok(Some(text.to_owned()));
+    for other in ["?idsite=2&rec=1", "?idsite=2&rec=1&token_auth=hc_send_y"] {
+        assert_eq!(read(Value::Null, &[mine, other]), Err("token_auth"), "{other}");
+        assert_eq!(read("".into(), &[other, mine]), Err("token_auth"), "{other}");
+        assert_eq!(read("hc_send_z".into(), &[mine, other]), token("hc_send_z"));
+    }
+    assert_eq!(read(Value::Null, &[mine, "?rec=1&token_auth=hc_send_x"]), token("hc_send_x"));
+    assert_eq!(read(Value::Null, &["?rec=1", "?rec=1"]), Ok(None));
+}
+
+#[test]
+fn a_no_beside_the_entries_or_behind_many_pairs_is_heard() {
+    let opts_out = |found: &Hits<'_>| {
+        let is_no = |one: &Found<'_>| matches!(one, Found::Hit(hit) if hit.payload.opted_out());
+        found.as_ref().is_ok_and(|all| all.len() == 1 && all.iter().all(is_no))
+    };
+    let view = format!("idsite=1&rec=1&{PAGE}");
+    for (field, expected) in [
+        (r#""dnt":1"#, true),
+        (r#""dnt":"1yes""#, true),
+        (r#""gpc":true"#, true),
+        (r#""gpc":"1","dnt":0"#, true),
+        (r#""dnt":0,"gpc":"10""#, false),
+        (r#""dnt":null"#, false),
+    ] {
+        let body = format!(r#"{{{field},"requests":["?{view}"]}}"#);
+        assert_eq!(
+            opts_out(&bulk::read(body.as_bytes()).map(bulk::Bulk::events)),
+            expected,
+            "{field}"
+        );
+    }
+    let many = format!("{view}{}&gpc=1", "&a=b".repeat(PAIRS_MAX));
+    assert!(
+        opts_out(&tracked(&many, b"", None)) && opts_out(&tracked(&view, many.as_bytes(), None))
+    );
+    let body = json!({"requests": [many]}).to_string();
+    assert!(opts_out(&bulk::read(body.as_bytes()).map(bulk::Bulk::events)));
+    assert!(!opts_out(&tracked(&view, b"dnt=0", None)));
+}
+
+#[test]
 fn a_bulk_request_is_refused_as_a_whole_when_it_is_none() {
     assert_eq!(REQUESTS_MAX, 500);
     let many = |count: usize| json!({"requests": vec!["?idsite=1"; count]}).to_string();
@@ -292,6 +340,9 @@ proptest! {
         }
         prop_assert!(bulk::read(&junk).is_err());
         let body = json!({"requests": [query, text]}).to_string();
-        prop_assert!(bulk::read(body.as_bytes()).is_ok_and(|bulk| bulk.events().len() <= 4));
+        match bulk::read(body.as_bytes()) {
+            Ok(bulk) => prop_assert!(bulk.events().len() <= 4),
+            Err(error) => prop_assert_eq!(error.field, "token_auth"),
+        }
     }
 }

@@ -15,12 +15,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::ingest::adapters::given::{self, Listed, Loose, text};
-use crate::ingest::adapters::{Found, Hit, Hits, Named};
+use crate::ingest::adapters::{Found, Hit, Hits, Named, filled, own_name};
 use crate::ingest::body::Sent;
-use crate::ingest::fields::{checked_name, says_dnt, says_gpc, screen};
+use crate::ingest::fields::{says_dnt, says_gpc, screen};
 use crate::ingest::measured::{self, Report};
 use crate::ingest::payload::{
-    ENGAGED_MS_LIMIT, ENGAGEMENT, PAGEVIEW, Payload, PayloadError, SCRIPT_ERROR, WEB_VITALS, error,
+    ENGAGED_MS_LIMIT, ENGAGEMENT, PAGEVIEW, Payload, PayloadError, WEB_VITALS, error,
 };
 use crate::ingest::props;
 use crate::ingest::signals;
@@ -115,36 +115,37 @@ enum Kind {
     Engagement,
 }
 
-/// Reads the body of `POST /api/send`.
+/// Reads the body of `POST /api/send`; `by_key`: a send key came with it, without which nothing is
+/// named of the visitor.
 ///
 /// # Errors
 /// When it is no JSON.
-pub fn parse_send(body: &[u8]) -> Hits<'_> {
+pub fn parse_send(body: &[u8], by_key: bool) -> Hits<'_> {
     let posted: Loose<Posted<'_>> =
         serde_json::from_slice(body).map_err(|_| error("request", "must be JSON in UTF-8"))?;
-    Ok(vec![found(posted)])
+    Ok(vec![found(posted, by_key)])
 }
 
-/// Reads the body of `POST /api/batch`.
+/// Reads the body of `POST /api/batch`; `by_key` as with [`parse_send`].
 ///
 /// # Errors
 /// When it is no list in JSON, or a list of more than [`BATCH_MAX`].
-pub fn parse_batch(body: &[u8]) -> Hits<'_> {
+pub fn parse_batch(body: &[u8], by_key: bool) -> Hits<'_> {
     let listed: Listed<Loose<Posted<'_>>, BATCH_MAX> = serde_json::from_slice(body)
         .map_err(|_| error("request", "must be a JSON list of events in UTF-8"))?;
     if listed.is_longer {
         return Err(error("request", "has too many events: at most 500"));
     }
-    Ok(listed.entries.into_iter().map(found).collect())
+    Ok(listed.entries.into_iter().map(|posted| found(posted, by_key)).collect())
 }
 
-fn found(posted: Loose<Posted<'_>>) -> Found<'_> {
-    read(posted).unwrap_or_else(Found::Wrong)
+fn found(posted: Loose<Posted<'_>>, by_key: bool) -> Found<'_> {
+    read(posted, by_key).unwrap_or_else(Found::Wrong)
 }
 
-fn read(posted: Loose<Posted<'_>>) -> Result<Found<'_>, PayloadError> {
+fn read(posted: Loose<Posted<'_>>, by_key: bool) -> Result<Found<'_>, PayloadError> {
     let Loose::Object(posted) = posted else {
-        return Err(error("request", "must be an object with type and payload"));
+        return Err(error("request", "must be an object with type and payload, and no name twice"));
     };
     let is_signal = |dnt: Option<&Sent<'_>>, gpc: Option<&Sent<'_>>| {
         dnt.is_some_and(says_dnt) || gpc.is_some_and(says_gpc)
@@ -164,22 +165,25 @@ fn read(posted: Loose<Posted<'_>>) -> Result<Found<'_>, PayloadError> {
         _ => return Err(error("type", "must be event, identify or performance")),
     };
     let Some(Loose::Object(form)) = posted.payload else {
-        return Err(error("payload", "must be an object"));
+        return Err(error("payload", "must be an object with no name twice"));
     };
-    hit(kind, form)
+    hit(kind, form, by_key)
 }
 
-fn hit<'a>(kind: Kind, mut form: Form<'a>) -> Result<Found<'a>, PayloadError> {
+fn hit<'a>(kind: Kind, mut form: Form<'a>, by_key: bool) -> Result<Found<'a>, PayloadError> {
     let site = site(&mut form)?;
     let host = short("hostname", form.hostname.take(), HOSTNAME_MAX)?;
     let language = short("language", form.language.take(), LANGUAGE_MAX)?;
     let size = short("screen", form.screen.take(), SCREEN_MAX)?;
     let name = short("name", form.name.take(), NAME_MAX)?;
     let tag = short("tag", form.tag.take(), TAG_MAX)?;
-    let named = Named {
-        address: text("ip", form.ip.take())?,
-        user_agent: text("userAgent", form.user_agent.take())?,
-        at: seconds(form.timestamp.as_ref())?,
+    let at = seconds(form.timestamp.as_ref())?;
+    let named = if by_key {
+        let address = filled(text("ip", form.ip.take())?);
+        let user_agent = filled(text("userAgent", form.user_agent.take())?);
+        Named { address, user_agent, at, ..Named::default() }
+    } else {
+        Named::default()
     };
     let referrer = text("referrer", form.referrer.take())?;
     let page = page(text("url", form.url.take())?, host.as_deref())?;
@@ -210,7 +214,7 @@ fn hit<'a>(kind: Kind, mut form: Form<'a>) -> Result<Found<'a>, PayloadError> {
         }
         Kind::Event => event(&mut payload, name, tag, properties)?,
     }
-    Ok(Hit { payload, named }.into())
+    Ok(Hit { payload, named, follows: false }.into())
 }
 
 /// An event with a name is one of the site's own; without one it is a page view.
@@ -221,10 +225,7 @@ fn event<'a>(
     mut properties: Map<String, Value>,
 ) -> Result<(), PayloadError> {
     if let Some(name) = name {
-        if [ENGAGEMENT, SCRIPT_ERROR, WEB_VITALS].contains(&&*name) {
-            return Err(error("name", "is a name that only the script reports"));
-        }
-        payload.name = checked_name(name).map_err(|fault| error("name", fault.message))?;
+        payload.name = own_name(name, "name")?;
     }
     payload.revenue = carried::revenue(&mut properties);
     if let Some(tag) = tag {
@@ -253,7 +254,8 @@ fn site(form: &mut Form<'_>) -> Result<String, PayloadError> {
     Ok(Tool::Umami.site_name(&id))
 }
 
-fn is_uuid(text: &str) -> bool {
+/// Whether a text is a UUID with its hyphens.
+pub(crate) fn is_uuid(text: &str) -> bool {
     let fits = |(place, byte): (usize, u8)| match byte {
         b'-' => UUID_HYPHENS.contains(&place),
         _ => byte.is_ascii_hexdigit() && !UUID_HYPHENS.contains(&place),

@@ -12,7 +12,7 @@ const SITE: &str = "550e8400-e29b-41d4-a716-446655440000";
 
 fn send(body: &Value) -> Found<'static> {
     let body = body.to_string().leak();
-    let mut found = parse_send(body.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+    let mut found = parse_send(body.as_bytes(), true).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(found.len(), 1);
     found.remove(0)
 }
@@ -87,7 +87,8 @@ fn a_name_makes_an_event_of_the_site_and_its_data_are_properties() {
 fn a_page_may_be_an_address_a_path_or_missing() {
     for (changes, expected) in [
         (json!({"url": "https://www.site.example/x?a=1"}), "site.example/x"),
-        (json!({"url": "https://other.example/x"}), "site.example/x"),
+        (json!({"url": "https://other.example/x"}), "other.example/x"),
+        (json!({"url": "//admin/x"}), "site.example/admin/x"),
         (json!({"url": "https://other.example/x", "hostname": null}), "other.example/x"),
         (json!({"hostname": "WWW.Site.example", "url": ""}), "site.example/"),
         (json!({"hostname": null}), "/a"),
@@ -231,6 +232,20 @@ fn address_agent_and_time_are_named_and_ids_are_not() {
 }
 
 #[test]
+fn blank_texts_name_nobody_and_without_a_key_nothing_does() {
+    for blank in [json!(""), json!("  "), json!(null)] {
+        let named = taken("event", &json!({"ip": blank, "userAgent": blank})).named;
+        assert!(named.address.is_none() && named.user_agent.is_none(), "{blank}");
+    }
+    for odd in [json!("203.0.113.9"), json!(["x"]), json!({}), json!(true)] {
+        let body = body("event", &json!({"ip": odd, "userAgent": odd})).to_string();
+        let found = parse_send(body.as_bytes(), false).unwrap_or_else(|error| panic!("{error}"));
+        let [Found::Hit(hit)] = &found[..] else { panic!("no event: {odd}") };
+        assert!(hit.named.address.is_none() && hit.named.user_agent.is_none(), "{odd}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named_by_its_field() {
     for (body, field) in [
         (json!([]), "request"),
@@ -245,6 +260,9 @@ fn what_is_wrong_is_named_by_its_field() {
         (body("event", &json!({"url": format!("/{}", "a".repeat(8_192))})), "url"),
         (body("event", &json!({"hostname": "not a host", "url": null})), "hostname"),
         (body("event", &json!({"name": "engagement"})), "name"),
+        (body("event", &json!({"name": "pageview"})), "name"),
+        (body("event", &json!({"ip": ["203.0.113.9"]})), "ip"),
+        (body("event", &json!({"userAgent": {}})), "userAgent"),
         (body("event", &json!({"name": "web_vitals"})), "name"),
         (body("event", &json!({"name": "\u{7}"})), "name"),
         (body("event", &json!({"data": "SECRET"})), "data"),
@@ -263,12 +281,12 @@ fn what_is_wrong_is_named_by_its_field() {
         assert_eq!(refused(&body), field, "{body}");
     }
     assert_eq!(wrong(&json!({"name": "x", "data": {("k".repeat(300)): "v".repeat(2_000)}})), "");
-    assert_eq!(parse_send(b"{").err().unwrap().field, "request");
-    assert_eq!(parse_send(b"\xff").err().unwrap().field, "request");
+    assert_eq!(parse_send(b"{", true).err().unwrap().field, "request");
+    assert_eq!(parse_send(b"\xff", true).err().unwrap().field, "request");
     let deep = format!(r#"{{"type":"event","payload":{{"data":{}"#, r#"{"a":"#.repeat(60_000));
-    assert_eq!(parse_send(deep.as_bytes()).err().unwrap().field, "request");
+    assert_eq!(parse_send(deep.as_bytes(), true).err().unwrap().field, "request");
     let deep = format!(r#"{{"other":{}"#, "[".repeat(60_000));
-    assert_eq!(parse_send(deep.as_bytes()).err().unwrap().field, "request");
+    assert_eq!(parse_send(deep.as_bytes(), true).err().unwrap().field, "request");
 }
 
 #[test]
@@ -290,18 +308,25 @@ fn an_opt_out_keeps_nothing() {
 fn a_batch_is_read_entry_by_entry_and_has_a_limit() {
     let good = body("event", &json!({}));
     let text = json!([good, {"type": "x"}, 7, body("identify", &json!({}))]).to_string();
-    let found = parse_batch(text.as_bytes()).ok().unwrap();
+    let found = parse_batch(text.as_bytes(), true).ok().unwrap();
     assert!(matches!(
         found.as_slice(),
         [Found::Hit(_), Found::Wrong(_), Found::Wrong(_), Found::Nothing]
     ));
     for (count, fits) in [(499, true), (500, true), (501, false)] {
         let text = Value::Array(vec![good.clone(); count]).to_string();
-        assert_eq!(parse_batch(text.as_bytes()).is_ok(), fits, "{count}");
+        assert_eq!(parse_batch(text.as_bytes(), true).is_ok(), fits, "{count}");
     }
-    assert_eq!(parse_batch(b"[]").ok().unwrap().len(), 0);
+    let fine = body("event", &json!({})).to_string();
+    let twice = fine.replacen('{', r#"{"type":"event","#, 1);
+    let within = fine.replacen(r#""payload":{"#, r#""payload":{"url":"/b","#, 1);
+    let text = format!("[{fine},{twice},{within},{fine}]");
+    let is_hit = |found: &Found<'_>| matches!(found, Found::Hit(_));
+    let found = parse_batch(text.as_bytes(), true).ok().unwrap();
+    assert_eq!(found.iter().map(is_hit).collect::<Vec<_>>(), [true, false, false, true]);
+    assert_eq!(parse_batch(b"[]", true).ok().unwrap().len(), 0);
     for wrong in [&b"{}"[..], b"[", b"", b"7"] {
-        assert_eq!(parse_batch(wrong).err().unwrap().field, "request");
+        assert_eq!(parse_batch(wrong, true).err().unwrap().field, "request");
     }
 }
 
@@ -312,8 +337,8 @@ proptest! {
         text in "\\PC{0,120}",
         data in proptest::collection::btree_map("\\PC{0,9}", "\\PC{0,40}", 0..40),
     ) {
-        drop(parse_send(&junk));
-        drop(parse_batch(&junk));
+        drop(parse_send(&junk, true));
+        drop(parse_batch(&junk, true));
         for field in ["hostname", "url", "referrer", "name", "tag", "language", "screen", "ip"] {
             let body = body("event", &json!({ field: text, "data": data, "id": text }));
             let Found::Hit(hit) = send(&body) else { continue };

@@ -5,6 +5,7 @@
 //! is `PROPTEST_CASES`, by default 256.
 
 mod made;
+mod senders;
 mod servers;
 
 use std::net::IpAddr;

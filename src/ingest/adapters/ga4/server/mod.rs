@@ -35,7 +35,7 @@ pub(super) struct Body<'a> {
     #[serde(borrow, default)]
     pub(super) events: Events<'a>,
     #[serde(borrow, default)]
-    timestamp_micros: Option<Sent<'a>>,
+    pub(super) timestamp_micros: Option<Sent<'a>>,
     #[serde(borrow, default)]
     ip_override: Option<Sent<'a>>,
     #[serde(borrow, default)]
@@ -46,6 +46,8 @@ pub(super) struct Body<'a> {
     dnt: Option<Sent<'a>>,
     #[serde(borrow, default)]
     gpc: Option<Sent<'a>>,
+    #[serde(borrow, default)]
+    consent: Option<Sent<'a>>,
 }
 
 /// One event of a body. Neither `Debug` nor `Clone`.
@@ -56,7 +58,11 @@ pub(super) struct Event<'a> {
     #[serde(borrow, default)]
     pub(super) params: Option<Sent<'a>>,
     #[serde(borrow, default)]
-    timestamp_micros: Option<Sent<'a>>,
+    pub(super) timestamp_micros: Option<Sent<'a>>,
+    #[serde(borrow, default)]
+    dnt: Option<Sent<'a>>,
+    #[serde(borrow, default)]
+    gpc: Option<Sent<'a>>,
 }
 
 /// The first events of a list, and how many there are.
@@ -87,9 +93,8 @@ pub fn secret(query: &str) -> Option<Cow<'_, str>> {
 pub fn measured<'a>(query: &'a str, body: &'a [u8]) -> Hits<'a> {
     let query = Query::read(query);
     let mut body = read(body)?;
-    let says_no =
-        body.dnt.as_ref().is_some_and(says_dnt) || body.gpc.as_ref().is_some_and(says_gpc);
-    if query.opted_out || says_no {
+    let signals = (body.dnt.as_ref(), body.gpc.as_ref());
+    if query.opted_out || says_no(signals) || is_denied(body.consent.as_ref()) {
         return Ok(vec![Hit::of(Payload::opt_out()).into()]);
     }
     if body.events.count == 0 {
@@ -106,6 +111,10 @@ pub fn measured<'a>(query: &'a str, body: &'a [u8]) -> Hits<'a> {
     let (language, screen) = device(body.device.as_ref());
     let mut all = Vec::new();
     for event in body.events.first {
+        if event.says_no() {
+            all.push(Hit::of(Payload::opt_out()).into());
+            continue;
+        }
         let told = Told {
             id: query.id.clone(),
             language: language.clone(),
@@ -133,10 +142,11 @@ pub(super) fn read(body: &[u8]) -> Result<Body<'_>, PayloadError> {
 impl<'a> Query<'a> {
     pub(super) fn read(query: &'a str) -> Self {
         let mut found = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()).take(QUERY_PAIRS_MAX) {
+        for (place, (name, value)) in form_urlencoded::parse(query.as_bytes()).enumerate() {
+            let is_read = place < QUERY_PAIRS_MAX;
             match &*name {
-                "measurement_id" if found.id.is_empty() => found.id = value,
-                "api_secret" if found.secret.is_empty() => found.secret = value,
+                "measurement_id" if is_read && found.id.is_empty() => found.id = value,
+                "api_secret" if is_read && found.secret.is_empty() => found.secret = value,
                 "dnt" => found.opted_out |= value.trim().starts_with('1'),
                 "gpc" => found.opted_out |= value.trim() == "1",
                 _ => {}
@@ -146,7 +156,30 @@ impl<'a> Query<'a> {
     }
 }
 
+/// Whether one of the two signals says no.
+fn says_no((dnt, gpc): (Option<&Sent<'_>>, Option<&Sent<'_>>)) -> bool {
+    dnt.is_some_and(says_dnt) || gpc.is_some_and(says_gpc)
+}
+
+/// `{"analytics_storage": "DENIED"}`, in letters of any size.
+fn is_denied(consent: Option<&Sent<'_>>) -> bool {
+    let Some(Sent::Other(Value::Object(consent))) = consent else { return false };
+    let said = consent.get("analytics_storage").and_then(Value::as_str);
+    said.is_some_and(|said| said.trim().eq_ignore_ascii_case("denied"))
+}
+
 impl<'a> Event<'a> {
+    /// Whether the event, or its parameters, say that the visitor is not to be counted.
+    fn says_no(&self) -> bool {
+        let param = |name: &str| match &self.params {
+            Some(Sent::Other(Value::Object(params))) => params.get(name).cloned().map(Sent::from),
+            _ => None,
+        };
+        let within = (param("dnt"), param("gpc"));
+        says_no((self.dnt.as_ref(), self.gpc.as_ref()))
+            || says_no((within.0.as_ref(), within.1.as_ref()))
+    }
+
     fn told(self, mut told: Told<'a>) -> Result<Told<'a>, PayloadError> {
         told.name = match self.name {
             Some(Sent::Text(name)) => name,
@@ -190,7 +223,7 @@ fn whole(value: &Value) -> Option<u64> {
 }
 
 /// Seconds since 1970 of a time in microseconds.
-fn seconds(micros: Option<&Sent<'_>>) -> Result<Option<i64>, PayloadError> {
+pub(super) fn seconds(micros: Option<&Sent<'_>>) -> Result<Option<i64>, PayloadError> {
     let micros = match micros {
         None | Some(Sent::Other(Value::Null)) => return Ok(None),
         Some(Sent::Text(text)) => text.trim().parse().ok(),
@@ -247,145 +280,4 @@ impl<'de: 'a, 'a> Visitor<'de> for ListReader<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-    use crate::ingest::{ENGAGEMENT, PAGEVIEW};
-
-    const QUERY: &str = "measurement_id=G-ABC123&api_secret=hc_send_x";
-
-    fn hits(body: &Value) -> Vec<Hit<'static>> {
-        let body: &'static str = body.to_string().leak();
-        let found = measured(QUERY, body.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-        let hit = |found| match found {
-            Found::Hit(hit) => Some(*hit),
-            Found::Nothing => None,
-            Found::Wrong(error) => panic!("{error}"),
-        };
-        found.into_iter().filter_map(hit).collect()
-    }
-
-    fn refused(body: &Value) -> &'static str {
-        match measured(QUERY, body.to_string().as_bytes()) {
-            Err(error) => error.field,
-            Ok(mut found) => match found.remove(0) {
-                Found::Wrong(error) => error.field,
-                _ => panic!("{body} is not wrong"),
-            },
-        }
-    }
-
-    fn named(name: &str) -> Value {
-        json!({"events": [{"name": name}]})
-    }
-
-    #[test]
-    fn a_purchase_of_the_documentation_has_revenue_items_and_no_ids() {
-        let body = json!({
-            "client_id": "123.456", "user_id": "jane", "timestamp_micros": 1_700_000_000_999_999_i64,
-            "non_personalized_ads": false, "user_properties": {"plan": {"value": "pro"}},
-            "user_data": {"sha256_email_address": "x"}, "user_location": {"city": "Ulm"},
-            "ip_override": "203.0.113.9", "user_agent": "Agent/1.0 (of a visitor)",
-            "device": {"language": "de-AT", "screen_resolution": "1920x1080", "model": "x"},
-            "events": [{"name": "purchase", "params": {
-                "session_id": "123", "engagement_time_msec": 100, "currency": "USD", "value": 9.9,
-                "transaction_id": "T1", "page_location": "https://site.example/thanks?x=1",
-                "page_referrer": "https://neighbour.example/a", "page_title": "Thanks",
-                "coupon": "SUMMER", "items": [{"item_id": "SKU"}, {"item_id": "SKU2"}]}}],
-        });
-        let all = hits(&body);
-        let [bought, engaged] = all.as_slice() else { panic!("two events") };
-        let payload = &bought.payload;
-        assert_eq!((payload.name(), payload.sites()), ("purchase", &["ga4:g-abc123".into()][..]));
-        assert_eq!(payload.page.as_ref().unwrap().path, "/thanks");
-        assert_eq!((&*payload.referrer, &*payload.language), ("neighbour.example", "de"));
-        assert_eq!(payload.screen, "Extra large");
-        let revenue = payload.revenue.as_ref().unwrap();
-        assert_eq!((revenue.thousandths, &*revenue.currency), (9_900, "USD"));
-        let own = [("coupon", "SUMMER"), ("items", "2")];
-        assert_eq!(payload.props.fit, own.map(|(n, v)| (n.to_owned(), v.to_owned())));
-        assert!(payload.of_server);
-        assert_eq!(bought.named.address.as_deref(), Some("203.0.113.9"));
-        assert_eq!(bought.named.user_agent.as_deref(), Some("Agent/1.0 (of a visitor)"));
-        assert_eq!(bought.named.at, Some(1_700_000_000));
-        assert_eq!((engaged.payload.name(), engaged.payload.engaged_ms), (ENGAGEMENT, 100));
-        assert_eq!(engaged.named.at, Some(1_700_000_000));
-    }
-
-    #[test]
-    fn an_event_needs_no_page_and_may_have_a_time_of_its_own() {
-        let body = json!({"timestamp_micros": 7_000_000, "events": [
-            {"name": "signup"},
-            {"name": "page_view", "params": null, "timestamp_micros": "9000000"},
-            {"name": "session_start", "params": {"session_id": "1"}},
-        ]});
-        let all = hits(&body);
-        let told: Vec<_> = all.iter().map(|hit| (hit.payload.name(), hit.named.at)).collect();
-        assert_eq!(told, [("signup", Some(7)), (PAGEVIEW, Some(9))]);
-        assert!(all.iter().all(|hit| hit.payload.page.is_none() && hit.payload.of_server));
-        assert!(
-            hits(&json!({"events": [{"name": "x"}], "ip_override": " "}))[0]
-                .named
-                .address
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn limits_and_shapes_are_checked() {
-        let many = |count: usize| json!({"events": vec![json!({"name": "x"}); count]});
-        assert_eq!((EVENTS_MAX, BODY_BYTES_MAX), (25, 133_119));
-        assert_eq!(hits(&many(EVENTS_MAX)).len(), EVENTS_MAX);
-        for (body, field) in [
-            (many(EVENTS_MAX + 1), "events"),
-            (many(0), "events"),
-            (json!({}), "events"),
-            (json!([]), "request"),
-            (json!({"events": {}}), "request"),
-            (json!({"events": [7]}), "request"),
-            (json!({"events": [{}]}), "name"),
-            (json!({"events": [{"name": 7}]}), "name"),
-            (json!({"events": [{"name": "x", "params": "y"}]}), "params"),
-            (json!({"events": [{"name": "x"}], "timestamp_micros": "soon"}), "timestamp_micros"),
-            (named(&"x".repeat(41)), "name"),
-        ] {
-            assert_eq!(refused(&body), field, "{body}");
-        }
-        assert_eq!(hits(&named(&"x".repeat(40))).len(), 1);
-        let deep = format!(r#"{{"events":[{{"name":"x","params":{}"#, "[".repeat(50_000));
-        assert!(measured(QUERY, deep.as_bytes()).is_err());
-        assert!(
-            measured(QUERY, format!(r#"{{"other":{}"#, "[".repeat(50_000)).as_bytes()).is_err()
-        );
-    }
-
-    #[test]
-    fn the_secret_is_in_the_query_and_anybody_may_say_no() {
-        assert_eq!(secret(QUERY).as_deref(), Some("hc_send_x"));
-        assert_eq!(secret("measurement_id=G-1&api_secret="), None);
-        for body in [json!({"dnt": 1}), json!({"dnt": "1"}), json!({"gpc": true})] {
-            assert!(hits(&body)[0].payload.opted_out(), "{body}");
-        }
-        let found = measured("gpc=1", b"{}").unwrap();
-        assert!(matches!(&found[..], [Found::Hit(hit)] if hit.payload.opted_out()));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_give_bounded_events(
-            query in "\\PC{0,60}",
-            junk in any::<Vec<u8>>(),
-            names in proptest::collection::vec("\\PC{0,45}", 0..30),
-        ) {
-            prop_assert!(measured(&query, &junk).is_err());
-            let events: Vec<Value> =
-                names.iter().map(|name| json!({"name": name, "params": {(name): name}})).collect();
-            let body = json!({"events": events, "ip_override": query}).to_string();
-            if let Ok(found) = measured(&query, body.as_bytes()) {
-                prop_assert!(found.len() <= 2 * EVENTS_MAX);
-            }
-        }
-    }
-}
+mod tests;
