@@ -33,6 +33,9 @@ const BAD_KEY: PayloadError = PayloadError {
     field: "authorization",
     message: "the send key is unknown, revoked, expired or of another scope",
 };
+/// The refusal of a request that does not say which key is meant.
+const TWO_KEYS: PayloadError =
+    PayloadError { field: "authorization", message: "stands more than once" };
 /// The refusal of a compressed body: a kilobyte of it can be a gigabyte, and no tag sends one.
 const ENCODED: PayloadError = PayloadError {
     field: "content-encoding",
@@ -43,8 +46,10 @@ const NO_BODY: PayloadError = PayloadError { field: "request", message: "the bod
 
 /// `POST /api/event`.
 pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
-    let (Parts { headers, .. }, body) = request.into_parts();
-    let judged = guarded(judge_event(state, &headers, body, peer)).await.unwrap_or_else(internal);
+    let (Parts { uri, headers, .. }, body) = request.into_parts();
+    let judging = judge_event(state, (&uri, &headers), body, peer);
+    let judged = guarded(judging).await.unwrap_or_else(internal);
+    drop(uri);
     let room = Room::of(headers);
     let verdict = settled(state, judged).await;
     count(state, &verdict);
@@ -143,9 +148,15 @@ pub(super) fn refusal(outcome: Outcome) -> &'static str {
     }
 }
 
-async fn judge_event(state: &State, head: &HeaderMap, body: Incoming, peer: IpAddr) -> Judged {
+async fn judge_event(
+    state: &State,
+    (uri, head): (&Uri, &HeaderMap),
+    body: Incoming,
+    peer: IpAddr,
+) -> Judged {
     let headers = gather(head);
-    if ingest::opted_out(&headers) {
+    let says_no = || uri.query().is_some_and(|query| ingest::says_no(query.as_bytes()));
+    if ingest::opted_out(&headers) || says_no() {
         return Verdict::one(Outcome::OptedOut).before_body(body).await.into();
     }
     let known = match admit(state, head, None) {
@@ -184,7 +195,7 @@ pub(super) fn admit(
     if limit::is_encoded(head) {
         return Err(Verdict::wrong(ENCODED));
     }
-    match bearer(head).or(elsewhere) {
+    match bearer(head).map_err(Verdict::wrong)?.or(elsewhere) {
         None => Ok(None),
         Some(text) => key(state, text).map(Some).ok_or(Verdict::wrong(BAD_KEY)),
     }
@@ -227,8 +238,16 @@ pub(super) fn count(state: &State, verdict: &Verdict) {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+/// The key of `Authorization: Bearer KEY`; the scheme may be written in any case (RFC 9110, 11.1).
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, PayloadError> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let line = lines.next();
+    if lines.next().is_some() {
+        return Err(TWO_KEYS);
+    }
+    let parts = line.and_then(|line| line.to_str().ok()?.split_once(' '));
+    let of_bearer = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    Ok(of_bearer.map(|(_, key)| key.trim_start_matches(' ')))
 }
 
 /// The headers that collecting looks at; nothing else of a request is read.
@@ -259,4 +278,31 @@ pub(super) fn gather(headers: &HeaderMap) -> Headers<'_> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_a_scheme_in_any_case_and_stands_once() {
+        let key = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(AUTHORIZATION, HeaderValue::from_static(line));
+            }
+            bearer(&headers).map(|key| key.map(str::to_owned)).map_err(|error| error.field)
+        };
+        for line in ["Bearer hc_send_x", "bearer hc_send_x", "BEARER  hc_send_x"] {
+            assert_eq!(key(&[line]), Ok(Some("hc_send_x".to_owned())), "{line}");
+        }
+        for lines in [&[][..], &["Basic eDp5"], &["hc_send_x"], &["Bearer"]] {
+            assert_eq!(key(lines), Ok(None), "{lines:?}");
+        }
+        let twice = ["Bearer hc_send_x", "Bearer hc_send_x"];
+        for lines in [twice, ["Basic eDp5", "Bearer hc_send_x"], ["Bearer hc_send_x", "Basic eDp5"]]
+        {
+            assert_eq!(key(&lines), Err("authorization"), "{lines:?}");
+        }
+    }
 }

@@ -37,7 +37,7 @@ const NO_ADDRESS: PayloadError =
 /// How far ahead of our clock an event may lie that names its time, in seconds.
 const AHEAD_MAX: i64 = 300;
 /// How old an event may be that names its time, in seconds, if its site's day is over.
-const AGE_MAX: u32 = 86_400;
+pub(super) const AGE_MAX: u32 = 86_400;
 /// The longest day there is, in seconds: one on which clocks are set back.
 const DAY_MAX: i64 = 25 * 3_600;
 const TOO_OLD: PayloadError =
@@ -229,9 +229,11 @@ pub(super) fn judge_named(
     named: &Named<'_>,
     (headers, peer, key): (&Headers<'_>, IpAddr, &ApiKey),
 ) -> Judged {
+    // What is wrong with a moment is said of the field in which it was named.
+    let of_time = |error: PayloadError| PayloadError { field: named.at_field, ..error };
     let at = match named.at.map_or(Ok(now()), |at| moment(at, now())) {
         Ok(at) => at,
-        Err(error) => return Verdict::wrong(error).into(),
+        Err(error) => return Verdict::wrong(of_time(error)).into(),
     };
     let address = match named.address.as_deref().map(address::read) {
         Some(None) => return Verdict::wrong(NO_ADDRESS).into(),
@@ -243,7 +245,9 @@ pub(super) fn judge_named(
     let visitor = named.user_agent.as_ref().map(|agent| headers.of_visitor(agent.as_bytes()));
     let headers = visitor.as_ref().unwrap_or(headers);
     let sender = Sender { headers, peer, key: Some(key), named: address, at };
-    judge(state, payload, &sender)
+    let mut judged = judge(state, payload, &sender);
+    judged.verdict.invalid = judged.verdict.invalid.map(of_time);
+    judged
 }
 
 /// Where a moment is in the calendar of a site, and whether it is in the running day: without a key

@@ -14,6 +14,7 @@ use crate::ingest::{Agents, Context, Headers, Identity, Lookups, Rulebook, addre
 use crate::keys::Keys;
 use crate::model::{Outcome, Refusal, SiteId};
 use crate::report::cache::Cache;
+use crate::server::adapters::counted::Counters;
 use crate::server::first_party::FirstParty;
 use crate::server::moments::Moments;
 use crate::server::norms::Statuses;
@@ -83,6 +84,8 @@ pub struct State {
     pub caps: Caps,
     /// Who may make reports now.
     pub report_turns: Turns,
+    /// What anybody may see of sites.
+    pub counters: Counters,
     /// Reports that were made before.
     pub report_cache: Cache,
     /// The dashboard's own origin.
@@ -126,6 +129,7 @@ impl State {
     pub fn new(parts: Parts) -> Self {
         Self {
             report_turns: Turns::default(),
+            counters: Counters::default(),
             report_cache: Cache::new(&parts.metrics),
             settings: parts.settings,
             metrics: parts.metrics,

@@ -14,6 +14,11 @@ use crate::model::SiteId;
 pub const SITE_REPORTS_MAX: usize = 4;
 /// Reports of all sites that are made at once.
 pub const ALL_REPORTS_MAX: usize = 12;
+/// Reports of one site for its public counters that are made at once.
+pub const SITE_COUNTERS_MAX: usize = 1;
+/// Reports of all sites for public counters that are made at once: anybody may ask for a counter,
+/// and must not keep owners from their reports.
+pub const ALL_COUNTERS_MAX: usize = 2;
 /// How long a report waits for its turn.
 pub const TURN_TIME: Duration = Duration::from_secs(5);
 
@@ -37,6 +42,8 @@ pub struct Turns {
     all: Arc<Semaphore>,
     /// Sites with reports under way, and since the last look some without.
     sites: Mutex<HashMap<SiteId, Arc<Semaphore>>>,
+    /// Turns of one site.
+    site_max: usize,
     /// How long a report waits.
     time: Duration,
 }
@@ -50,13 +57,19 @@ pub struct Turn {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self::waiting(TURN_TIME)
+        Self::new(SITE_REPORTS_MAX, ALL_REPORTS_MAX, TURN_TIME)
     }
 }
 
 impl Turns {
-    fn waiting(time: Duration) -> Self {
-        Self { all: Arc::new(Semaphore::new(ALL_REPORTS_MAX)), sites: Mutex::default(), time }
+    /// The turns of public counters, which take none of a report.
+    #[must_use]
+    pub fn of_counters() -> Self {
+        Self::new(SITE_COUNTERS_MAX, ALL_COUNTERS_MAX, TURN_TIME)
+    }
+
+    fn new(site_max: usize, all_max: usize, time: Duration) -> Self {
+        Self { all: Arc::new(Semaphore::new(all_max)), sites: Mutex::default(), site_max, time }
     }
 
     /// Waits for a turn of `site`, up to [`TURN_TIME`].
@@ -78,13 +91,15 @@ impl Turns {
         let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that nobody holds or waits for are known by this list alone.
         sites.retain(|_, turns| Arc::strong_count(turns) > 1);
-        Arc::clone(sites.entry(site).or_insert_with(|| Arc::new(Semaphore::new(SITE_REPORTS_MAX))))
+        Arc::clone(sites.entry(site).or_insert_with(|| Arc::new(Semaphore::new(self.site_max))))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SHORT: Duration = Duration::from_millis(30);
 
     async fn taken(turns: &Turns, site: u32, n: usize) -> Vec<Turn> {
         let mut taken = Vec::new();
@@ -96,7 +111,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_site_leaves_turns_for_others() {
-        let turns = Turns::waiting(Duration::from_millis(30));
+        let turns = Turns::new(SITE_REPORTS_MAX, ALL_REPORTS_MAX, SHORT);
         let mut held = taken(&turns, 1, SITE_REPORTS_MAX).await;
         let begun = std::time::Instant::now();
         assert_eq!(turns.take(SiteId(1)).await.unwrap_err(), Busy::Site);
@@ -109,6 +124,17 @@ mod tests {
         drop(held);
         drop(taken(&turns, 1, SITE_REPORTS_MAX).await);
         assert_eq!(turns.sites.lock().unwrap().len(), 1, "quiet sites are forgotten");
+    }
+
+    #[tokio::test]
+    async fn counters_have_one_turn_a_site_and_two_in_all() {
+        let turns = Turns::new(SITE_COUNTERS_MAX, ALL_COUNTERS_MAX, SHORT);
+        let held = (taken(&turns, 1, 1).await, taken(&turns, 2, 1).await);
+        assert_eq!(turns.take(SiteId(1)).await.unwrap_err(), Busy::Site);
+        assert_eq!(turns.take(SiteId(3)).await.unwrap_err(), Busy::All);
+        drop(held);
+        assert_eq!(Turns::of_counters().site_max, SITE_COUNTERS_MAX);
+        assert_eq!(Turns::of_counters().all.available_permits(), ALL_COUNTERS_MAX);
     }
 
     #[tokio::test]

@@ -3,7 +3,8 @@
 //!
 //! It is a report like any other, of completed hours: what has happened within the running hour is
 //! not in it, and hours of today count only where the report shows them, which it does not when too
-//! few visitors came today. A page that has no visit is answered with 0 and 404.
+//! few visitors came today. A page that has no visit, or fewer than a group that is shown has
+//! visitors, is answered with 0 and 404.
 
 use hyper::body::Incoming;
 use hyper::header::{
@@ -17,7 +18,7 @@ use url::form_urlencoded;
 use crate::ingest::adapters::goatcounter::{code, host_of, stored};
 use crate::ingest::url::site_name;
 use crate::model::{Day, LocalMoment, Rules, Site, now};
-use crate::report;
+use crate::report::{self, cache::CacheKey};
 use crate::server::answer::{self, Answer};
 use crate::server::query;
 use crate::server::state::State;
@@ -78,7 +79,7 @@ async fn look(
         return refuse(StatusCode::FORBIDDEN, text);
     }
     let name = decoded(name);
-    let visits = visits(state, &site, &name, sent).await?;
+    let visits = remembered(state, &site, &name, sent).await?;
     let status = if visits == 0 { StatusCode::NOT_FOUND } else { StatusCode::OK };
     Ok(shown(status, form, name == TOTAL, visits, sent))
 }
@@ -104,25 +105,60 @@ fn site(state: &State, headers: &HeaderMap) -> Result<Site, Answer> {
     found.ok_or_else(|| answer::error(StatusCode::NOT_FOUND, "no site has this code or this page"))
 }
 
-/// Visits to a page; if there are none, visits with an event of that name.
-async fn visits(state: &State, site: &Site, name: &str, sent: &str) -> Result<u64, Answer> {
-    let moment = state.moments.of(site, now());
+/// The number of a counter: as it was some minutes ago, or counted in a turn of its own.
+async fn remembered(state: &State, site: &Site, name: &str, sent: &str) -> Result<u64, Answer> {
+    let now = now();
+    let moment = state.moments.of(site, now);
     let range = days(site, &moment, sent)?;
+    // When an hour is over there is more to count.
+    let within = format!("{} {} {} {}", range.0, range.1, moment.day, moment.hour);
+    let key = CacheKey::new(site.id, query::threshold(state, site), name, &within);
+    let counters = &state.counters;
+    if let Some(visits) = counters.kept(&key, now) {
+        return Ok(visits);
+    }
+    let _turn = counters.turn(site.id).await.map_err(|_| {
+        let text = "too many counters are asked for at once; ask again in some seconds";
+        answer::error(StatusCode::TOO_MANY_REQUESTS, text)
+    })?;
+    // Whoever had the turn before may have asked for the same.
+    if let Some(visits) = counters.kept(&key, now) {
+        return Ok(visits);
+    }
+    let visits = visits(state, site, name, range, &moment).await?;
+    let visits = told(visits, query::threshold(state, site));
+    counters.keep(key, visits, now);
+    Ok(visits)
+}
+
+/// What anybody is told: fewer visits than visitors make a group that is shown are none.
+fn told(visits: u64, threshold: u32) -> u64 {
+    if visits < u64::from(threshold) { 0 } else { visits }
+}
+
+/// Visits to a page; if there are none, visits with an event of that name.
+async fn visits(
+    state: &State,
+    site: &Site,
+    name: &str,
+    range: (Day, Day),
+    moment: &LocalMoment,
+) -> Result<u64, Answer> {
     if name == TOTAL {
-        return counted(state, site, &json!([]), range, &moment).await;
+        return counted(state, site, &json!([]), range, moment).await;
     }
     let page = stored(name);
     if let Some(page) = page {
         let rules = state.rules.of(site);
         let path = rules.path(&page.path, &page.query).into_owned();
         let filters = json!([["is", "event:page", [path]]]);
-        let visits = counted(state, site, &filters, range, &moment).await?;
+        let visits = counted(state, site, &filters, range, moment).await?;
         if visits > 0 || name.starts_with('/') {
             return Ok(visits);
         }
     }
     let filters = json!([["is", "event:name", [name]]]);
-    counted(state, site, &filters, range, &moment).await
+    counted(state, site, &filters, range, moment).await
 }
 
 /// The days from `start` to `end`, without those of which nothing can be known.
@@ -193,11 +229,6 @@ async fn reported(
     });
     let raw = report::parse(asked.to_string().as_bytes())
         .map_err(|_| answer::error(StatusCode::BAD_REQUEST, "there can be no such page"))?;
-    let _turn = state
-        .report_turns
-        .take(site.id)
-        .await
-        .map_err(|busy| answer::error(StatusCode::TOO_MANY_REQUESTS, &busy.to_string()))?;
     let k = query::threshold(state, site);
     let bytes = report::run(raw, site, &state.store, k, now(), &state.report_cache)
         .await
@@ -287,6 +318,12 @@ mod tests {
         ] {
             assert_eq!(parted(number), text);
         }
+    }
+
+    #[test]
+    fn a_few_are_nobody() {
+        assert_eq!([0, 4, 5, 6].map(|visits| told(visits, 5)), [0, 0, 5, 6]);
+        assert_eq!([0, 1].map(|visits| told(visits, 1)), [0, 1]);
     }
 
     #[test]

@@ -13,10 +13,13 @@ use hyper::{Method, Request, StatusCode};
 use crate::ingest::PayloadError;
 use crate::ingest::adapters::Hits;
 use crate::ingest::adapters::ga4::{self, checks, server};
-use crate::model::Outcome;
-use crate::server::adapters::{Door, Fates, KeySites, Sent, finish, other_method, take};
+use crate::model::{Outcome, now};
+use crate::server::adapters::{
+    Door, Fates, KeySites, Sent, Wanted, finish, other_method, sites_of, take,
+};
 use crate::server::answer::{self, Answer};
 use crate::server::collect;
+use crate::server::judge;
 use crate::server::limit::{self, BodyError};
 use crate::server::state::State;
 
@@ -25,6 +28,8 @@ const COLLECT: Door = Door {
     secret_of_query: |_| None,
     secret_of_body: |_| None,
     needs_secret: false,
+    keyless_bytes_max: limit::BROWSER_BODY_BYTES_MAX,
+    wanted: |_| Wanted::Usual,
     parse: |sent| ga4::collect(sent.query, sent.body),
 };
 
@@ -33,6 +38,8 @@ const MEASURED: Door = Door {
     secret_of_query: |query| server::secret(query).map(String::from),
     secret_of_body: |_| None,
     needs_secret: true,
+    keyless_bytes_max: server::BODY_BYTES_MAX,
+    wanted: |_| Wanted::Usual,
     parse: of_server,
 };
 
@@ -70,8 +77,7 @@ pub async fn checked(state: &State, request: Request<Incoming>) -> Answer {
     let (Parts { uri, .. }, body) = request.into_parts();
     let checking = async {
         let body = limit::read_body(body, server::BODY_BYTES_MAX).await?;
-        let is_key = |text: &str| collect::key(state, text).is_some();
-        Ok(checks::checked(uri.query().unwrap_or_default(), &body, is_key))
+        Ok(checks::checked(uri.query().unwrap_or_default(), &body, &Here(state)))
     };
     let mut answer = match collect::guarded(checking).await {
         Some(Ok(messages)) => answer::json(StatusCode::OK, &messages),
@@ -88,6 +94,34 @@ pub async fn checked(state: &State, request: Request<Incoming>) -> Answer {
     };
     answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
+}
+
+/// What is known here of keys, sites and the time.
+struct Here<'a>(&'a State);
+
+impl checks::Known for Here<'_> {
+    fn is_key(&self, secret: &str) -> bool {
+        collect::key(self.0, secret).is_some()
+    }
+
+    fn has_site(&self, secret: &str, name: &str, host: &str) -> bool {
+        let (Some(key), Some(directory)) = (collect::key(self.0, secret), self.0.sites.snapshot())
+        else {
+            return false;
+        };
+        match directory.named(name, host) {
+            Some(site) => key.covers(site.id),
+            None => {
+                host.is_empty()
+                    && matches!(sites_of(Some(&key), Some(&directory)), KeySites::One(_))
+            }
+        }
+    }
+
+    fn is_of_now(&self, at: i64) -> bool {
+        let now = now();
+        judge::moment(at, now).is_ok_and(|at| now.saturating_sub(at) <= judge::AGE_MAX)
+    }
 }
 
 fn of_server<'a>(sent: &Sent<'a>) -> Hits<'a> {

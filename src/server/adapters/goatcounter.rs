@@ -9,25 +9,26 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::ingest::PayloadError;
-use crate::ingest::adapters::Hits;
-use crate::ingest::adapters::goatcounter::api::parse_api;
-use crate::ingest::adapters::goatcounter::{Around, parse_count};
+use crate::ingest::adapters::goatcounter::{Around, api, parse_count};
+use crate::ingest::adapters::{Hit, Hits};
+use crate::ingest::{self, Payload, PayloadError};
 use crate::model::Outcome;
 use crate::server::adapters::{
-    Door, Fates, KeySites, Sent, finish, picture, preflight, refused, take,
+    Door, Fates, KeySites, Sent, Wanted, finish, picture, preflight, refused, take,
 };
 use crate::server::answer::{self, Answer};
 use crate::server::judge::Verdict;
 use crate::server::state::State;
 use crate::server::{collect, limit, router};
 
-/// The picture; what a beacon sends as its body is not looked at.
+/// The picture; of what a beacon sends as its body only a no is heard.
 const COUNT: Door = Door {
     bytes_max: limit::BROWSER_BODY_BYTES_MAX,
     secret_of_query: |_| None,
     secret_of_body: |_| None,
     needs_secret: false,
+    keyless_bytes_max: limit::BROWSER_BODY_BYTES_MAX,
+    wanted: |_| Wanted::Usual,
     parse: count_of,
 };
 /// What servers tell.
@@ -42,6 +43,9 @@ const MANY_SITES: PayloadError = PayloadError {
 };
 
 fn count_of<'a>(sent: &Sent<'a>) -> Hits<'a> {
+    if ingest::says_no(sent.body) {
+        return Ok(vec![Hit::of(Payload::opt_out()).into()]);
+    }
     let host = Some(sent.host).filter(|host| !host.is_empty());
     let around = Around { host, referer: sent.headers.referer, origin: sent.headers.origin };
     parse_count(sent.query, &around)
@@ -49,9 +53,12 @@ fn count_of<'a>(sent: &Sent<'a>) -> Hits<'a> {
 
 fn hits_of<'a>(sent: &Sent<'a>) -> Hits<'a> {
     match sent.key {
+        KeySites::NoKey | KeySites::Many if api::says_no(sent.body) => {
+            Ok(vec![Hit::of(Payload::opt_out()).into()])
+        }
         KeySites::NoKey => Err(NO_KEY),
         KeySites::Many => Err(MANY_SITES),
-        KeySites::One(site) => parse_api(sent.body, site),
+        KeySites::One(site) => api::parse_api(sent.body, site),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::ingest::adapters::Hits;
 use crate::ingest::adapters::matomo::{self, bulk};
 use crate::model::Outcome;
 use crate::server::adapters::{
-    Door, Fates, KeySites, Sent, finish, other_method, picture, refused, take,
+    Door, Fates, Sent, Wanted, finish, other_method, picture, refused, take,
 };
 use crate::server::answer::{self, Answer};
 use crate::server::judge::Verdict;
@@ -33,13 +33,14 @@ const TRACKED: Door = Door {
         if bulk::is_bulk(body) { bulk::read(body).ok()?.token } else { matomo::token(body) }
     },
     needs_secret: false,
+    keyless_bytes_max: BROWSER_BODY_BYTES_MAX,
+    wanted,
     parse,
 };
 
-const TOO_LARGE: PayloadError = PayloadError {
-    field: "request",
-    message: "is larger than 64 KiB: that takes a token_auth, which is a send key",
-};
+/// The refusal of a body that is too large.
+const TOO_LARGE: &str = "the body is larger than 64 KiB (with a send key 256 KiB if it is the \
+    token_auth of the body, and 1 MiB if it is that of the query)";
 /// What a request lacks that is refused without a reason of its own.
 const NO_PAGE: PayloadError = PayloadError {
     field: "url",
@@ -52,17 +53,21 @@ pub async fn tracked(state: &State, request: Request<Incoming>, peer: IpAddr) ->
     if let Some(answer) = other_method(request.method(), &taken, "GET, POST, OPTIONS") {
         return answer;
     }
-    let without_image = matomo::is_without_image(request.uri().query().unwrap_or_default());
+    let without_image =
+        matomo::is_without_image(request.uri().query().unwrap_or_default().as_bytes());
     let fates = take(state, request, peer, &TRACKED).await;
+    if fates.deciding() == Outcome::TooLarge {
+        return finish(answer::error(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE), &fates);
+    }
     if let Some(answer) = refused(&fates) {
         return answer;
     }
-    let answer = if fates.first_byte == Some(b'{') {
+    let answer = if fates.wanted == Wanted::Numbers {
         of_bulk(&fates)
     } else if fates.deciding() == Outcome::Invalid {
         let error = fates.invalid().unwrap_or(NO_PAGE);
         answer::text(StatusCode::BAD_REQUEST, error.to_string())
-    } else if without_image {
+    } else if without_image || fates.wanted == Wanted::Nothing {
         answer::text(StatusCode::NO_CONTENT, "")
     } else {
         picture(StatusCode::OK)
@@ -71,16 +76,25 @@ pub async fn tracked(state: &State, request: Request<Incoming>, peer: IpAddr) ->
 }
 
 fn parse<'a>(sent: &Sent<'a>) -> Hits<'a> {
-    if sent.key == KeySites::NoKey && sent.body.len() > BROWSER_BODY_BYTES_MAX {
-        return Err(TOO_LARGE);
-    }
     if bulk::is_bulk(sent.body) {
         return Ok(bulk::read(sent.body)?.events());
     }
     matomo::tracked(sent.query, sent.body, sent.headers.referer)
 }
 
-/// `tracked` is what was taken, and what is understood and not counted, such as a ping.
+/// Its script sends its parameters in the body, `send_image` too.
+fn wanted(body: &[u8]) -> Wanted {
+    if bulk::is_bulk(body) {
+        Wanted::Numbers
+    } else if matomo::is_without_image(body) {
+        Wanted::Nothing
+    } else {
+        Wanted::Usual
+    }
+}
+
+/// `tracked` are requests that were taken, and those that are understood and not counted, such as a
+/// ping; a request of two events is one.
 fn of_bulk(fates: &Fates) -> Answer {
     if let Some(whole) = fates.whole.as_ref().and_then(|verdict| verdict.invalid) {
         let body = json!({
@@ -89,8 +103,9 @@ fn of_bulk(fates: &Fates) -> Answer {
         return answer::json(StatusCode::BAD_REQUEST, &body);
     }
     let count = |wanted: Outcome| {
-        let is_one = |verdict: &&Verdict| verdict.deciding() == wanted;
-        fates.each.iter().filter(is_one).count()
+        let is_one =
+            |(verdict, follows): &(&Verdict, &bool)| !**follows && verdict.deciding() == wanted;
+        fates.each.iter().zip(&fates.follows).filter(is_one).count()
     };
     let (tracked, invalid) = (count(Outcome::Accepted), count(Outcome::Invalid));
     answer::json(

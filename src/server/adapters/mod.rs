@@ -4,6 +4,7 @@
 //! expect; every answer goes through [`finish`], which names the outcome as for our own events.
 //! What a body means is the business of [`crate::ingest::adapters`].
 
+pub mod counted;
 pub mod counter;
 pub mod ga4;
 pub mod goatcounter;
@@ -11,6 +12,7 @@ pub mod matomo;
 pub mod tags;
 pub mod umami;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use hyper::body::Incoming;
@@ -21,9 +23,9 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Uri};
 
-use crate::account::ApiKey;
+use crate::account::{ApiKey, Snapshot};
 use crate::ingest::adapters::{Found, Hit, Hits};
-use crate::ingest::{self, Headers, PayloadError};
+use crate::ingest::{self, Headers, Payload, PayloadError};
 use crate::model::{Outcome, now};
 use crate::server::answer::{self, Answer, WasRead};
 use crate::server::collect;
@@ -44,6 +46,10 @@ pub(super) struct Door {
     pub(super) secret_of_body: fn(&[u8]) -> Option<String>,
     /// Whether a wrong secret ends the request; else it is as if there were none.
     pub(super) needs_secret: bool,
+    /// Bytes of a body that comes without any send key; more are read only to find one in it.
+    pub(super) keyless_bytes_max: usize,
+    /// What a body asks its answer to be.
+    pub(super) wanted: fn(&[u8]) -> Wanted,
     /// From the request to its events.
     pub(super) parse: for<'a> fn(&Sent<'a>) -> Hits<'a>,
 }
@@ -75,20 +81,34 @@ pub enum KeySites<'a> {
     Many,
 }
 
+/// What a body asks its answer to be, at doors where it can.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// What the door answers if nobody asks for anything.
+    #[default]
+    Usual,
+    /// Nothing but the status.
+    Nothing,
+    /// How many requests were taken.
+    Numbers,
+}
+
 /// What became of a request.
 pub(super) struct Fates {
     /// Of each of its events in their order; nothing when the request was refused as a whole.
     pub(super) each: Vec<Verdict>,
     /// Of the request, when it was refused as a whole.
     pub(super) whole: Option<Verdict>,
-    /// The first byte of a body that was read, white space aside: it tells formats of one door
-    /// apart.
-    pub(super) first_byte: Option<u8>,
+    /// Which of the events came in one entry with the one before.
+    pub(super) follows: Vec<bool>,
+    /// What a body that was read asks for.
+    pub(super) wanted: Wanted,
 }
 
 impl Fates {
     fn refused(verdict: Verdict) -> Self {
-        Self { each: Vec::new(), whole: Some(verdict), first_byte: None }
+        let (each, follows) = (Vec::new(), Vec::new());
+        Self { each, whole: Some(verdict), follows, wanted: Wanted::Usual }
     }
 
     fn all(&self) -> impl Iterator<Item = &Verdict> {
@@ -109,6 +129,12 @@ impl Fates {
         outcomes.find(|one| *one != Outcome::Accepted).unwrap_or(Outcome::Accepted)
     }
 
+    /// The first outcome that is a refusal: an answer with the status of one names it.
+    fn refusing(&self) -> Outcome {
+        let refuses = |one: &Outcome| one.status() >= 400 || *one == Outcome::UnknownSite;
+        self.outcomes().find(refuses).unwrap_or_else(|| self.named())
+    }
+
     /// The outcome that decides the status: accepted when any event was.
     pub(super) fn deciding(&self) -> Outcome {
         self.outcomes().find(|one| *one == Outcome::Accepted).unwrap_or_else(|| self.named())
@@ -123,7 +149,7 @@ impl Fates {
 /// The same with the events, before they are durable.
 enum Weighed {
     Refused(Verdict),
-    Each(Vec<Judged>),
+    Each(Vec<(Judged, bool)>),
 }
 
 /// Reads a request, judges each of its events, and makes all that is taken durable at once.
@@ -134,21 +160,22 @@ pub(super) async fn take(
     door: &Door,
 ) -> Fates {
     let (Parts { method, uri, headers, .. }, body) = request.into_parts();
-    let mut first_byte = None;
-    let weighing = weigh(state, (&method, &uri, &headers), (body, &mut first_byte), peer, door);
+    let mut wanted = Wanted::Usual;
+    let weighing = weigh(state, (&method, &uri, &headers), (body, &mut wanted), peer, door);
     let judged = collect::guarded(weighing).await;
     drop((uri, headers));
     let mut fates = match judged {
         None => Fates::refused(Verdict::one(Outcome::Internal).amid_body()),
         Some(Weighed::Refused(verdict)) => Fates::refused(verdict),
         Some(Weighed::Each(judged)) => {
+            let (judged, follows) = judged.into_iter().unzip();
             match CatchPanic::new(judge::settle_all(state, judged)).await {
-                Some(each) => Fates { each, whole: None, first_byte: None },
+                Some(each) => Fates { each, whole: None, follows, wanted },
                 None => Fates::refused(Verdict::one(Outcome::Internal)),
             }
         }
     };
-    fates.first_byte = first_byte;
+    fates.wanted = wanted;
     fates.all().for_each(|verdict| collect::count(state, verdict));
     fates
 }
@@ -156,15 +183,15 @@ pub(super) async fn take(
 async fn weigh(
     state: &State,
     (method, uri, head): (&Method, &Uri, &HeaderMap),
-    (body, first_byte): (Incoming, &mut Option<u8>),
+    (body, wanted): (Incoming, &mut Wanted),
     peer: IpAddr,
     door: &Door,
 ) -> Weighed {
     let headers = collect::gather(head);
-    if ingest::opted_out(&headers) {
+    let query = uri.query().unwrap_or_default();
+    if ingest::opted_out(&headers) || ingest::says_no(query.as_bytes()) {
         return Weighed::Refused(Verdict::one(Outcome::OptedOut).before_body(body).await);
     }
-    let query = uri.query().unwrap_or_default();
     let secret = (door.secret_of_query)(query);
     let usable = |text: &&str| door.needs_secret || collect::key(state, text).is_some();
     let known = match collect::admit(state, head, secret.as_deref().filter(usable)) {
@@ -176,9 +203,12 @@ async fn weigh(
         Ok(body) => body,
         Err(refused) => return Weighed::Refused(refused),
     };
-    *first_byte = body.trim_ascii_start().first().copied();
+    *wanted = (door.wanted)(&body);
     let in_body = || (door.secret_of_body)(&body).and_then(|text| collect::key(state, &text));
     let known = known.or_else(in_body);
+    if known.is_none() && body.len() > door.keyless_bytes_max {
+        return Weighed::Refused(Verdict::one(Outcome::TooLarge));
+    }
     let directory = state.sites.snapshot();
     let sent = Sent {
         method,
@@ -193,11 +223,29 @@ async fn weigh(
         Err(error) => return Weighed::Refused(Verdict::wrong(error)),
     };
     let judged = hits.into_iter().map(|found| match found {
-        Found::Hit(hit) => judge_hit(state, &hit, (&headers, peer), known.as_deref()),
-        Found::Nothing => Verdict::nothing().into(),
-        Found::Wrong(error) => Verdict::wrong(error).into(),
+        Found::Hit(mut hit) => {
+            if let (KeySites::One(domain), Some(directory)) = (sent.key, directory.as_deref()) {
+                fall_back(&mut hit.payload, directory, domain);
+            }
+            (judge_hit(state, &hit, (&headers, peer), known.as_deref()), hit.follows)
+        }
+        Found::Nothing => (Verdict::nothing().into(), false),
+        Found::Wrong(error) => (Verdict::wrong(error).into(), false),
     });
     Weighed::Each(judged.collect())
+}
+
+/// An event that names neither a page nor an id that some site has is one of the only site that
+/// its send key is for.
+fn fall_back(payload: &mut Payload<'_>, directory: &Snapshot, domain: &str) {
+    if !payload.host().is_empty() {
+        return;
+    }
+    for name in &mut payload.sites {
+        if directory.named(name, "").is_none() {
+            *name = Cow::Owned(domain.to_owned());
+        }
+    }
 }
 
 fn judge_hit(
@@ -215,10 +263,7 @@ fn judge_hit(
     }
 }
 
-fn sites_of<'a>(
-    key: Option<&ApiKey>,
-    directory: Option<&'a crate::account::Snapshot>,
-) -> KeySites<'a> {
+fn sites_of<'a>(key: Option<&ApiKey>, directory: Option<&'a Snapshot>) -> KeySites<'a> {
     let Some(key) = key else { return KeySites::NoKey };
     let only = match key.sites.as_deref() {
         Some([only]) => directory.and_then(|directory| directory.by_id(*only)),
@@ -241,7 +286,8 @@ pub(super) fn finish(mut answer: Answer, fates: &Fates) -> Answer {
         _ => None,
     };
     norms::add_status(&mut answer, tk);
-    answer::for_outcome(answer, fates.named())
+    let named = if answer.status().is_success() { fates.named() } else { fates.refusing() };
+    answer::for_outcome(answer, named)
 }
 
 /// The answer to a refusal that passes (429, 503), is ours (500), or is about size (413); `None`

@@ -29,13 +29,18 @@ pub fn same(state: &State, uri: &Uri) -> Answer {
         return answer::error(StatusCode::BAD_REQUEST, "names must be 1 to 20 names of sites");
     }
     let directory = state.sites.current();
+    if directory.is_none() {
+        return answer::error(StatusCode::SERVICE_UNAVAILABLE, "the sites are not known yet");
+    }
     let host = site_name(&host);
     let find = |name: &str| directory.as_ref()?.named(&site_name(name), &host).map(|site| site.id);
     let mut known: Vec<SiteId> = Vec::new();
     let numbers: Vec<usize> = names.split(',').map(|name| number(&mut known, find(name))).collect();
     let mut answer = answer::json(StatusCode::OK, &json!(numbers));
     let headers = answer.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=14400"));
+    // An owner may add what is missing now.
+    let kept = if numbers.contains(&0) { "no-store" } else { "public, max-age=600" };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
 }

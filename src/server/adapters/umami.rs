@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::ingest::PayloadError;
 use crate::ingest::adapters::{Hits, umami};
 use crate::model::Outcome;
-use crate::server::adapters::{Door, Fates, Sent, finish, preflight, take};
+use crate::server::adapters::{Door, Fates, KeySites, Sent, Wanted, finish, preflight, take};
 use crate::server::answer::{self, Answer};
 use crate::server::judge::Verdict;
 use crate::server::state::State;
@@ -25,6 +25,8 @@ const SEND: Door = Door {
     secret_of_query: |_| None,
     secret_of_body: |_| None,
     needs_secret: false,
+    keyless_bytes_max: limit::BROWSER_BODY_BYTES_MAX,
+    wanted: |_| Wanted::Usual,
     parse: one,
 };
 /// Several events.
@@ -37,11 +39,11 @@ const METHODS: &str = "POST, OPTIONS";
 const RANDOM_BYTES: usize = 64;
 
 fn one<'a>(sent: &Sent<'a>) -> Hits<'a> {
-    umami::parse_send(sent.body)
+    umami::parse_send(sent.body, sent.key != KeySites::NoKey)
 }
 
 fn several<'a>(sent: &Sent<'a>) -> Hits<'a> {
-    umami::parse_batch(sent.body)
+    umami::parse_batch(sent.body, sent.key != KeySites::NoKey)
 }
 
 /// Whether a path is one of its doors.
@@ -117,6 +119,8 @@ fn said(outcome: Outcome, invalid: Option<PayloadError>) -> (StatusCode, Value) 
     };
     let passing = |code| refused(code, collect::refusal(outcome).to_owned());
     match outcome {
+        // Also to a visitor of an excluded network, whom Umami itself answers with 403: whether
+        // somebody is on such a list is for the site's owner to know, and not for a page.
         Outcome::Accepted | Outcome::SpamReferrer | Outcome::Excluded => {
             (StatusCode::OK, Value::Object(usual()))
         }
