@@ -6,13 +6,17 @@
  * switch itself off by `#toggle-goatcounter`, as nothing is written to the browser.
  */
 import "./count-tag";
-import { view } from "./pages";
-import { send } from "./send";
+import { named, returned, view } from "./pages";
 import { page, sets, silent, tag } from "./silence";
 import { first, tried } from "./stand";
 
 /** Fewest parts of a host name whose first part may name a site. */
 const HOST_LABELS_MIN = 3;
+/** Parameters of an address that say what brought the visitor. */
+const CAMPAIGN = new RegExp(
+  "^((utm|mtm|pk|piwik)_.*|ref|source|.*clid|[gw]braid|li_fat_id|rdt_cid|epik|sccid|vmcid|dicbo|tblci|irclickid)$",
+  "i",
+);
 /** The buttons of a mouse that open a link. */
 const BUTTONS = [0, 1];
 
@@ -43,7 +47,11 @@ if (own.allow_local) sets.local = "";
 /** The address to which GoatCounter's own script would send. */
 function endpoint(): URL {
   const base = tag.src || document.baseURI;
-  return new URL(own.endpoint || sets.goatcounter || "/count", base);
+  try {
+    return new URL(own.endpoint || sets.goatcounter || "/count", base);
+  } catch {
+    return new URL("/count", base);
+  }
 }
 
 function site(): string {
@@ -93,11 +101,13 @@ function count(vars?: Vars): void {
   if (filter()) return;
   const { p: path, r: referrer, e: event } = get_data(vars);
   if (path == null || path === "") return;
-  if (event) return send(path.replace(/^\/+/, ""), { referrer: referrer || undefined, to: site() });
+  if (event) return named(path.replace(/^\/+/, ""), { referrer: referrer || undefined, to: site() });
   const page = new URL(path.replace(/^\/*/, "/"), location.origin);
   page.pathname = page.pathname.replace(/(.)\/+$/, "$1");
-  // campaigns are those of the page's own address
-  if (!page.search) page.search = location.search;
+  // campaigns are those of the page's own address, where the path names none
+  new URLSearchParams(location.search).forEach((value, name) => {
+    if (CAMPAIGN.test(name) && !page.searchParams.has(name)) page.searchParams.append(name, value);
+  });
   view([site()], { u: page.href, referrer: referrer || undefined });
 }
 
@@ -154,4 +164,7 @@ if (first(site())) {
   if (!own.count) Object.assign(own, { count, url, filter, bind_events, get_query, get_data, visit_count });
   if (document.body) loaded();
   else document.addEventListener("DOMContentLoaded", loaded);
+  returned(() => {
+    if (!own.no_onload) tried(() => count());
+  });
 }

@@ -52,7 +52,8 @@ export function watch(count: Send): void {
 
   function used(event: Event): void {
     const target = event.target as Element;
-    if (event.type == "auxclick" && (event as MouseEvent).button != MIDDLE) return;
+    // what code of the page sends to the document itself is no use of an element
+    if (!target.closest || (event.type == "auxclick" && (event as MouseEvent).button != MIDDLE)) return;
     const isForm = event.type == "submit";
     const found = on("tagged") && (isForm || target.tagName != "FORM") && marked(target);
     const link = isForm ? null : (target.closest("a[href],area[href]") as HTMLAnchorElement | null);

@@ -22,7 +22,7 @@ export function search(url: string, to: string): void {
   read = false;
   const { searchParams } = new URL(url);
   const name = TERMS.find((one) => searchParams.get(one));
-  if (name && on("search")) send("view_search_results", { u: url, props: { search_term: searchParams.get(name) }, to });
+  if (name && on("search")) send("view_search_results", { u: url, props: { search_term: searchParams.get(name) }, interactive: false, to });
 }
 
 /** An event of ours under Google's name. */
@@ -52,7 +52,7 @@ export function watchPage(): void {
   document.addEventListener(
     "change",
     ({ target }) => {
-      const form = (target as Element).closest("form");
+      const form = (target as Element).closest?.("form");
       if (!form || started.has(form) || !on("forms")) return;
       started.add(form);
       happened("form_start");

@@ -30,7 +30,7 @@ function hit({ event }: Verbs, type: string, fields: Params, id: string | undefi
   for (const name of ["page_path", "page_location"] as const) if (!common[name]) delete common[name];
   if (type == "pageview") event("page_view", common);
   else if (type == "event") {
-    event("" + fields.eventAction, {
+    event(fields.eventAction, {
       ...common,
       event_category: fields.eventCategory,
       event_label: fields.eventLabel,

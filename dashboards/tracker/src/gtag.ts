@@ -9,14 +9,16 @@
  */
 import "./gtag-tag";
 import { consented, grant, hold, refuse } from "./consent";
-import { follow, view } from "./pages";
-import { send } from "./send";
+import { distinct, follow, named, view } from "./pages";
+import type { Options } from "./send";
 import { page, tag } from "./silence";
 import { address, outcome, type Params } from "./gtag-params";
 import { search, watchPage } from "./gtag-automatic";
 import { legacy } from "./gtag-legacy";
 import { once, tried } from "./stand";
 
+/** A page. */
+const PAGE_VIEW = "page_view";
 /** Ids that name a site. */
 const ID = /^(G|GT|UA)-/;
 /** A callback is called after this time at the latest, unless its caller says otherwise (milliseconds). */
@@ -51,13 +53,16 @@ function aims(to: string | string[] | undefined): string[] {
   return [...found];
 }
 
-/** One event of one site; `page_view` is a page. */
-function hit(id: string, name: string, params: Params, done?: () => void): void {
+/** What an event is for one id. */
+function told(id: string, name: string, params: Params): Options & { u: string } {
+  const all = { ...globals, ...targets[id]?.params, ...params };
+  return { u: address(all), referrer: all.page_referrer, ...outcome(name, all) };
+}
+
+/** One page of one site. */
+function viewed(id: string, params: Params, done?: () => void): void {
   const target = targets[id];
-  const all = { ...globals, ...target?.params, ...params };
-  const options = { u: address(all), referrer: all.page_referrer, callback: done, ...outcome(name, all) };
-  const to = "ga4:" + id;
-  if (name != "page_view") return consented(() => send(name, { ...options, to }), done);
+  const options = { ...told(id, PAGE_VIEW, params), callback: done };
   const seen = new URL(options.u).pathname;
   // a router that counts what it has just moved to
   const again = target?.moved == seen;
@@ -67,29 +72,56 @@ function hit(id: string, name: string, params: Params, done?: () => void): void 
   }
   path = seen;
   if (again) done?.();
-  else consented(() => view([to], options, (to) => search(options.u, to)), done);
+  else consented(() => view(["ga4:" + id], options, (to) => search(options.u, to)), done, id);
 }
 
-/** An event for all it is meant for; its callback is called in any case, and once. */
+/** One event for some ids: once for each site that they are. */
+function happens(name: string, ids: string[], params: Params, done: () => void): void {
+  const names = ids.map((id) => "ga4:" + id);
+  const each = ids.map((id) => told(id, name, params));
+  // who is told the same may be told at once: the server knows which of the names are one site
+  const same = new Set(each.map((one) => JSON.stringify(one))).size == 1;
+  const one = (at: number, to: string) => named(name, { ...each[at], callback: done, to });
+  const act = () => {
+    if (same) return one(0, names.join());
+    distinct(names, [], (sites) => {
+      if (!sites[0]) done();
+      for (const to of sites) one(names.indexOf(to), to);
+    });
+  };
+  consented(act, done);
+}
+
+/** The callback of a call: called in any case, and once. */
+function callback(params: Params, id?: string): () => void {
+  const done = once<[]>(() => tried(() => params.event_callback?.(id)));
+  if (params.event_callback) setTimeout(done, params.event_timeout || CALLBACK_MS);
+  return () => done();
+}
+
+/** An event for all it is meant for; `page_view` is a page. */
 export function event(name: string, params: Params = {}): void {
   const ids = aims(params.send_to);
-  const done = once<[]>(() => tried(() => params.event_callback?.(ids[0])));
-  if (params.event_callback) setTimeout(done, params.event_timeout || CALLBACK_MS);
+  const done = callback(params, ids[0]);
   if (!ids[0] || DERIVED.test(name)) done();
-  else for (const id of ids) hit(id, name, params, () => done());
+  else if (name == PAGE_VIEW) for (const id of ids) viewed(id, params, done);
+  else happens(name, ids, params, done);
 }
 
 /** Names a site, and counts its page unless told not to. */
 export function config(id: string, params: Params = {}, automatic = true): void {
-  if (!ID.test(id)) return;
+  const done = callback(params, id);
+  if (!ID.test(id)) return done();
   const known = targets[id];
   const target = (targets[id] = known || { params: {}, groups: [] });
   target.params = { ...target.params, ...params };
   target.groups = target.groups.concat(params.groups || (known ? [] : "default"));
-  if (target.params.send_page_view == false || !automatic || params.update) return;
-  target.automatic = true;
+  if (params.send_page_view == false || !automatic || params.update) return done();
+  // who has once said that the page counts itself goes on to do so
+  if (target.params.send_page_view != false) target.automatic = true;
   // a tag that stands twice on a page
-  if (target.viewed != address({ ...globals, ...target.params })) hit(id, "page_view", {});
+  if (target.viewed == address({ ...globals, ...target.params })) done();
+  else viewed(id, {}, done);
 }
 
 /** Parameters for all events, or for those of one target. */
@@ -182,7 +214,7 @@ function start(): void {
       const { page_path, page_location, ...params } = target.params;
       target.params = params;
       target.moved = undefined;
-      hit(id, "page_view", { page_path: undefined, page_location: undefined });
+      viewed(id, { page_path: undefined, page_location: undefined });
       target.moved = now;
     }
   }, true);

@@ -2,6 +2,7 @@
  * Matomo's actions as events. The names are those that the server gives to the same actions when they
  * come by `/matomo.php`; titles are not read.
  */
+import { money as fit } from "./money";
 import type { Options } from "./send";
 
 export type Props = Record<string, unknown>;
@@ -15,12 +16,14 @@ function props(given: Props): Props {
 /** Money is revenue where its currency is known, which Matomo's pages do not say; else it is a property. */
 function money(amount: unknown, currency: string | undefined): Options {
   if (!amount || amount == "0") return {};
-  return currency ? { revenue: { amount: amount as number, currency } } : { props: { revenue: amount } };
+  const revenue = fit(amount, currency);
+  return revenue ? { revenue } : { props: { revenue: amount } };
 }
 
 /** Events by the verb that makes them; all arguments are those of the verb. */
 export const ACTIONS: Record<string, (given: any[], currency?: string) => Named> = {
-  trackEvent: ([category, action, name, value]) => ["" + action, { props: props({ category, name, value }) }],
+  // both are needed
+  trackEvent: ([category, action, name, value]) => [/\S/.test(category ?? "") ? action : "", { props: props({ category, name, value }) }],
   trackGoal: ([number, amount], currency) => ["Goal " + number, money(amount, currency)],
   trackSiteSearch: ([search_term, search_category, results]) => [
     "view_search_results",

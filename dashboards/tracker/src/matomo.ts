@@ -18,10 +18,10 @@ import "./matomo-tag";
 import { consented, grant, hold, refuse } from "./consent";
 import { watch } from "./elements";
 import { ACTIONS, order, product, type Props } from "./matomo-events";
-import { happened, view } from "./pages";
-import { send, type Options } from "./send";
+import { happened, named, returned, view } from "./pages";
+import type { Options } from "./send";
 import { isOn, page, tag } from "./silence";
-import { stand, tried } from "./stand";
+import { once, stand, tried } from "./stand";
 
 /** Where a visitor's wish is kept, as `/js/opt-out.js` keeps it. */
 const KEY = "headcount_ignore";
@@ -48,7 +48,6 @@ function wished(): boolean {
   }
 }
 
-let needed = false;
 let watching = false;
 
 function watchLinks(): void {
@@ -95,12 +94,14 @@ function tracker(first?: unknown): Tracker {
   }
   function told(name: string, { props, ...options }: Options, given: any[], pageview?: boolean): void {
     if (!sites[0]) return;
-    const callback = given.find((one) => typeof one == "function");
-    const own = given.find((one) => Object(one) === one && !Array.isArray(one) && one != callback);
+    const called = given.find((one) => typeof one == "function");
+    const own = given.find((one) => Object(one) === one && !Array.isArray(one) && one != called);
+    const callback = once<any[]>((answer) => tried(() => called?.(answer)));
     const dimensional = Object.fromEntries(Object.entries(own || {}).filter(([key]) => /^dimension\d+$/.test(key)));
     const whole = { u: address(), referrer, callback, ...options, props: { ...dimensions, ...dimensional, ...props } };
-    const to = [...sites];
-    consented(() => (pageview ? view(to, whole) : send(name, { ...whole, to: to.join() })), callback);
+    const names = [...sites];
+    const to = names.join();
+    consented(() => (pageview ? view(names, whole) : named(name, { ...whole, to })), callback, pageview ? to : undefined);
   }
 
   const verbs: Tracker = {
@@ -140,15 +141,10 @@ function tracker(first?: unknown): Tracker {
     enableLinkTracking: watchLinks,
     setDownloadExtensions: (endings) => files("fileTypes", endings),
     addDownloadExtensions: (endings) => files("addFileTypes", endings),
-    requireConsent: () => {
-      needed = true;
-      hold();
-    },
+    requireConsent: hold,
     setConsentGiven: grant,
     rememberConsentGiven: grant,
-    forgetConsentGiven: () => {
-      if (needed) refuse();
-    },
+    forgetConsentGiven: refuse,
     hasConsent: () => !stand.denied,
     optUserOut: () => wish(true),
     forgetUserOptOut: () => wish(false),
@@ -163,6 +159,9 @@ function tracker(first?: unknown): Tracker {
   for (const verb of Object.keys(ACTIONS)) {
     verbs[verb] = (...given) => told(...ACTIONS[verb](given, currency), given);
   }
+  returned(() => {
+    if (viewed) told("pageview", {}, [], true);
+  });
   // whatever else somebody asks a tracker for does nothing
   return new Proxy(verbs, {
     get: (known, name) => (typeof name == "symbol" || name == "then" ? undefined : known[name] || (() => {})),

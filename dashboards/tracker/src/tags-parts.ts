@@ -22,7 +22,7 @@ export function clicks(mark: string, props: string, count: (name: string, props:
   document.addEventListener(
     "click",
     ({ target }) => {
-      const element = (target as Element).closest(`[data-${mark}]`);
+      const element = (target as Element).closest?.(`[data-${mark}]`);
       const name = element?.getAttribute("data-" + mark);
       if (name) count(name, properties(element!, named));
     },

@@ -8,8 +8,8 @@ import { first, off } from "./stand";
 import { watch } from "./elements";
 import { start } from "./own";
 import { clicks, pages } from "./tags-parts";
-import { happened, view } from "./pages";
-import { send, type Options } from "./send";
+import { happened, named, view } from "./pages";
+import type { Options } from "./send";
 import { page, sets, tag } from "./silence";
 import { umami } from "./umami";
 
@@ -25,7 +25,7 @@ function liwan(entity: string): void {
 function rybbit(): void {
   if (!first("rybbit")) return;
   const to = location.hostname.replace(/^www\./, "");
-  const event = (name: string, props?: Options["props"]) => send(name, { props, to });
+  const event = (name: string, props?: Options["props"]) => named(name, { props, to });
   const none = () => {};
   page.rybbit = page.rybbit || {
     pageview: () => view([to]),

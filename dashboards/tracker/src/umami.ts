@@ -6,8 +6,9 @@
  * promise nothing is sent.
  */
 import { clicks, pages } from "./tags-parts";
-import { view } from "./pages";
-import { send, type Options } from "./send";
+import { money } from "./money";
+import { named, RESERVED, view } from "./pages";
+import type { Options } from "./send";
 import { page, sets, tag } from "./silence";
 import type { Event } from "./shape";
 import { first, stand, tried } from "./stand";
@@ -38,8 +39,8 @@ function flat(data: Data | undefined, above = ""): Data {
 /** Properties and revenue. */
 function told(data: Data | undefined): Options {
   const { revenue: amount, currency, ...rest } = data || {};
-  if (amount == null || !currency || isNaN(amount as number)) return { props: flat(data) };
-  return { props: flat(rest), revenue: { amount: amount as number, currency: "" + currency } };
+  const revenue = money(amount, currency);
+  return { props: flat(revenue ? rest : data), revenue };
 }
 
 function whole(address: string | undefined): string {
@@ -50,12 +51,20 @@ function whole(address: string | undefined): string {
   }
 }
 
+/** Where events go by the tag's word; nothing where that is no address. */
+function endpoint(host: string): string | undefined {
+  try {
+    return new URL("/api/event", new URL(host, location.href)).href;
+  } catch {}
+}
+
 export function umami(website: string): void {
   const to = "umami:" + website;
   if (!first(to)) return;
   const hosts = sets.domains?.split(",").map((one) => one.trim());
   const elsewhere = !!hosts && !hosts.includes(location.hostname);
-  if (sets.hostUrl) sets.api = new URL("/api/event", new URL(sets.hostUrl, location.href)).href;
+  const given = sets.hostUrl && endpoint(sets.hostUrl);
+  if (given) sets.api = given;
   if (sets.tag) stand.props = { tag: sets.tag };
 
   const payload = (): Payload => ({
@@ -76,7 +85,8 @@ export function umami(website: string): void {
     let out: Payload | undefined = { name: own ? event.n : undefined, url: event.u, referrer: event.r as string, data: event.p };
     if (typeof hook == "function") {
       out = hook("event", { ...payload(), ...out }) as Payload | undefined;
-      if (!out || "then" in out) return;
+      // a page does not come of an event, nor an event of ours
+      if (!out || "then" in out || (out.name && RESERVED.test(out.name))) return;
     }
     const n = event.n == "engagement" ? event.n : out.name || "pageview";
     const u = sets.excludeSearch == "true" ? whole(out.url).replace(/\?[^#]*/, "") : whole(out.url);
@@ -88,7 +98,7 @@ export function umami(website: string): void {
     return new Promise((callback) => {
       if (elsewhere) return callback(undefined);
       const options = { u: whole(url), referrer, callback, ...told(data) };
-      if (name) send(name, { ...options, to });
+      if (name) named(name, { ...options, to });
       else view([to], options);
     });
   }
