@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { sleep } from "./lib.mjs";
+import { edges, SOON } from "./tags-edges.mjs";
 
 /** What tells people apart must not arrive; each of them holds this word. */
 export const CANARY = "canary";
@@ -16,6 +17,15 @@ const click = (...marks) => async (page) => {
   for (const mark of marks) await page.locator(mark).click();
 };
 const run = (code) => (page) => page.evaluate(code);
+/** The callback of an event of Google's is called soon. */
+const calledBack = async (page) => {
+  const waited = await page.evaluate(async () => {
+    const start = performance.now();
+    await new Promise((event_callback) => gtag("event", "never", { event_callback }));
+    return performance.now() - start;
+  });
+  assert.ok(waited < SOON, `called back after ${waited} ms`);
+};
 
 /** The pages, by path; `url` is headcount's. */
 export function pages(url) {
@@ -58,7 +68,7 @@ export function pages(url) {
       plausible.init(${init})
     </script>`;
 
-  return { ...google({ url, gtag }), ...others({ url, umami, matomo, goatcounter }), ...plausibles({ url, plausible, stub, pa }), ...together() };
+  return { ...google({ url, gtag }), ...others({ url, umami, matomo, goatcounter }), ...plausibles({ url, plausible, stub, pa }), ...together(), ...edges({ url, gtag, umami, matomo, goatcounter, pa }) };
 
   /** Several tags on one page. */
   function together() {
@@ -224,14 +234,19 @@ function google({ url, gtag }) {
     // what was said before a no is forgotten; callbacks are called
     "/ga/refused": {
       head: gtag("gtag('consent', 'default', { ad_storage: 'denied', analytics_storage: 'denied', wait_for_update: 500 });"),
-      act: run(async () => {
-        const called = (name) => new Promise((event_callback) => gtag("event", name, { event_callback }));
-        const early = called("early");
-        gtag("consent", "update", { analytics_storage: "denied" });
-        await called("late");
-        history.pushState(null, "", "/ga/refused/2");
-        await early;
-      }),
+      act: async (page) => {
+        const waited = await page.evaluate(async () => {
+          const start = performance.now();
+          const called = (name) => new Promise((event_callback) => gtag("event", name, { event_callback }));
+          const early = called("early");
+          gtag("consent", "update", { analytics_storage: "denied" });
+          await called("late");
+          history.pushState(null, "", "/ga/refused/2");
+          await early;
+          return performance.now() - start;
+        });
+        assert.ok(waited < SOON, `called back after ${waited} ms`);
+      },
       silent: true,
     },
     "/ga/granted": {
@@ -262,14 +277,14 @@ function google({ url, gtag }) {
     },
     "/ga/disabled": {
       head: "<script>window['ga-disable-G-TEST1'] = true</script>" + gtag(),
-      act: run(() => new Promise((event_callback) => gtag("event", "never", { event_callback }))),
+      act: calledBack,
       silent: true,
     },
     // whoever blocks us does not keep the page from going on
     "/ga/blocked": {
       head: gtag(),
       route: "**/api/event",
-      act: run(() => new Promise((event_callback) => gtag("event", "never", { event_callback }))),
+      act: calledBack,
     },
     "/ga/old": {
       head: `<script>

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { assertNothingStored, collected, difference, found, given, lines, person, run, siteOf, sleep, stored, until } from "./lib.mjs";
+import { CAMPAIGNS } from "./tags-edges.mjs";
 import { CANARY, CONTROL, pages } from "./tags-pages.mjs";
 
 const PAGES = pages(given.url);
@@ -11,6 +12,8 @@ const PAGES = pages(given.url);
 const KEPT = ["/umami/disabled", "/matomo/out"];
 /** Visitors at a time; they wait more than they do. */
 const AT_ONCE = 4;
+/** How long what was sent last may take to arrive (milliseconds). */
+const ARRIVING = 150;
 /** How long the slowest script may take to send what the page sends by itself (milliseconds). */
 const TO_COME = 5_000;
 
@@ -37,6 +40,8 @@ async function visit(browser, shop, path, one) {
   await until(`${path} sends`, true, () => !!one.route || events().length >= wanted, TO_COME).catch((cause) => {
     throw new Error(`${path}: ${JSON.stringify([events(), seen.faults])}`, { cause });
   });
+  // what has left the page arrives before it is closed
+  await sleep(ARRIVING);
   if (one.silent) assert.deepEqual(collected(seen), [], `${path} sends nothing`);
   const faults = seen.faults.filter((fault) => !one.route || !/ERR_FAILED/.test(fault));
   assert.deepEqual(faults, [], `${path}: faults`);
@@ -112,5 +117,13 @@ await run(async (browser) => {
     assert.deepEqual(attention.find((one) => one.path == path), { path, seen: 1, once: 1 }, `attention of ${path}`);
   }
   const passive = await stored("SELECT groupUniqArray(name) AS names FROM open_events WHERE NOT interactive AND name != 'engagement'");
-  assert.deepEqual(passive[0].names.sort(), ["Bought", "Product View", "labelled", "scroll"]);
+  assert.deepEqual(passive[0].names.sort(), [
+    "Bought", "Product View", "labelled", "scroll", "view_item", "view_item_list", "view_promotion", "view_search_results",
+  ]);
+  const active = await stored("SELECT groupUniqArray(path) AS paths FROM open_events WHERE interactive AND name IN ('scroll', 'view_item', 'view_item_list', 'view_promotion', 'view_search_results')");
+  assert.deepEqual(active[0].paths, ["/matomo"], "a search of Matomo's is what somebody did");
+  for (const [path, campaign] of Object.entries(CAMPAIGNS)) {
+    const told = await stored(`SELECT utm_source, utm_medium, utm_campaign FROM open_events WHERE path = '${path}' AND name = 'pageview'`);
+    assert.deepEqual(told.map(Object.values), [campaign], `${path}: campaign`);
+  }
 });

@@ -16,34 +16,41 @@ const WEBSITE: &str = "550e8400-e29b-41d4-a716-446655440000";
 const PATH: &str = "/pricing";
 const QUERY: &str = "?utm_source=letter&utm_medium=email&utm_campaign=june&gclid=EAIaIQobChMI";
 const REFERRER: &str = "https://neighbour.example/some/page?q=1";
+/// The page that is looked at next.
+const DOCS: &str = "https://site.example/docs";
 /// Columns that say how a row came here.
 const WAY: [&str; 3] = ["spool", "batch", "position"];
 
-/// One tool: how it says three things (a page with campaign and referrer, an event on it, a second page), and which columns it cannot fill as we do.
+/// One tool: how it says five things (a page with campaign and referrer, an event on it with a
+/// property, a second page, a purchase there, and how long it was looked at), and which columns it
+/// cannot fill as we do.
 struct Tool {
     name: &'static str,
     send: fn(&mut Client, &str) -> Vec<Answer>,
     cannot: &'static [&'static str],
-    /// Which of the three things it says as we do.
+    /// Which of the five things it says as we do.
     says: &'static [usize],
 }
 
+/// All five.
+const ALL: &[usize] = &[0, 1, 2, 3, 4];
+
 const TOOLS: [Tool; 10] = [
-    Tool { name: "our own", send: own, cannot: &[], says: &[0, 1, 2] },
-    Tool { name: "Umami", send: umami, cannot: &[], says: &[0, 1, 2] },
-    Tool { name: "Umami, a batch", send: umami_batch, cannot: &[], says: &[0, 1, 2] },
-    Tool { name: "GA4", send: ga4, cannot: &[], says: &[0, 1, 2] },
-    Tool { name: "GA4, a batch", send: ga4_batch, cannot: &[], says: &[0, 1, 2] },
+    Tool { name: "our own", send: own, cannot: &[], says: ALL },
+    Tool { name: "Umami", send: umami, cannot: &[], says: ALL },
+    Tool { name: "Umami, a batch", send: umami_batch, cannot: &[], says: ALL },
+    Tool { name: "GA4", send: ga4, cannot: &[], says: ALL },
+    Tool { name: "GA4, a batch", send: ga4_batch, cannot: &[], says: ALL },
     // A server tells no screen, and signs of a machine are not looked for in it.
     Tool {
         name: "Measurement Protocol",
         send: protocol,
         cannot: &["screen", "score", "by_key"],
-        says: &[0, 1, 2],
+        says: ALL,
     },
-    // An event has a category and an action, and no properties of its own.
-    Tool { name: "Matomo", send: matomo, cannot: &["props"], says: &[0, 1, 2] },
-    Tool { name: "Matomo, in bulk", send: matomo_bulk, cannot: &["props"], says: &[0, 1, 2] },
+    // A sale of its own has another name, and it sends no time that a page was looked at.
+    Tool { name: "Matomo", send: matomo, cannot: &[], says: &[0, 1, 2] },
+    Tool { name: "Matomo, in bulk", send: matomo_bulk, cannot: &[], says: &[0, 1, 2] },
     // Its events have a name in the place of the page; a picture is asked for with other headers.
     Tool { name: "GoatCounter", send: goatcounter, cannot: &["score"], says: &[0, 2] },
     // A picture knows neither referrer nor screen.
@@ -74,28 +81,39 @@ fn own(client: &mut Client, _key: &str) -> Vec<Answer> {
     let bodies = [
         json!({"n": "pageview", "d": "site.example", "u": page(), "r": REFERRER, "w": 390}),
         json!({"n": "Signup", "d": "site.example", "u": page(), "r": REFERRER, "w": 390,
-            "p": {"plan": "pro"}}),
-        json!({"n": "pageview", "d": "site.example", "u": "https://site.example/docs", "w": 390}),
+            "p": {"dimension1": "gold"}}),
+        json!({"n": "pageview", "d": "site.example", "u": DOCS, "w": 390}),
+        json!({"n": "purchase", "d": "site.example", "u": DOCS, "w": 390,
+            "$": {"amount": 9.9, "currency": "USD"}}),
+        json!({"n": "engagement", "d": "site.example", "u": DOCS, "w": 390, "e": 4321}),
     ];
     bodies.iter().map(|body| post(client, "/api/event", &body.to_string())).collect()
 }
 
-fn of_umami() -> [Value; 3] {
+fn of_umami() -> [Value; 5] {
     let common = json!({"website": WEBSITE, "hostname": "site.example", "language": "de-AT",
         "screen": "390x844", "title": "Prices", "referrer": "", "id": "somebody"});
-    let with = |more: Value| {
+    let with = |kind: &str, more: Value| {
         let mut payload = common.clone();
         let fields = payload.as_object_mut().expect("an object");
         fields.extend(more.as_object().expect("an object").clone());
-        json!({"type": "event", "payload": payload})
+        json!({"type": kind, "payload": payload})
     };
     let first = format!("{PATH}{QUERY}");
     [
-        with(json!({"url": first, "referrer": REFERRER})),
+        with("event", json!({"url": first, "referrer": REFERRER})),
         with(
-            json!({"url": first, "referrer": REFERRER, "name": "Signup", "data": {"plan": "pro"}}),
+            "event",
+            json!({"url": first, "referrer": REFERRER, "name": "Signup",
+                "data": {"dimension1": "gold"}}),
         ),
-        with(json!({"url": "/docs"})),
+        with("event", json!({"url": "/docs"})),
+        with(
+            "event",
+            json!({"url": "/docs", "name": "purchase",
+                "data": {"revenue": 9.9, "currency": "USD"}}),
+        ),
+        with("engagement", json!({"url": "/docs", "engagement": 4321})),
     ]
 }
 
@@ -107,13 +125,14 @@ fn umami_batch(client: &mut Client, _key: &str) -> Vec<Answer> {
     vec![post(client, "/api/batch", &json!(of_umami()).to_string())]
 }
 
-fn of_ga4() -> [String; 3] {
-    let page = escaped(&page());
-    let referrer = escaped(REFERRER);
+fn of_ga4() -> [String; 5] {
+    let (page, docs, referrer) = (escaped(&page()), escaped(DOCS), escaped(REFERRER));
     [
         format!("en=page_view&dl={page}&dr={referrer}"),
-        format!("en=Signup&dl={page}&dr={referrer}&ep.plan=pro"),
-        format!("en=page_view&dl={}&dr=", escaped("https://site.example/docs")),
+        format!("en=Signup&dl={page}&dr={referrer}&ep.dimension1=gold"),
+        format!("en=page_view&dl={docs}&dr="),
+        format!("en=purchase&dl={docs}&cu=USD&epn.value=9.9&ep.transaction_id=T1"),
+        format!("en=user_engagement&dl={docs}&_et=4321"),
     ]
 }
 
@@ -132,12 +151,20 @@ fn protocol(client: &mut Client, key: &str) -> Vec<Answer> {
     let params =
         |page: &str, referrer: &str| json!({"page_location": page, "page_referrer": referrer});
     let mut signup = params(&page(), REFERRER);
-    signup["plan"] = json!("pro");
+    signup["dimension1"] = json!("gold");
+    let on_docs = |more: Value| {
+        let mut params = params(DOCS, "");
+        params.as_object_mut().expect("an object").extend(more.as_object().expect("one").clone());
+        params
+    };
+    let bought = on_docs(json!({"currency": "USD", "value": 9.9, "transaction_id": "T1"}));
     let body = json!({"client_id": "123.456", "user_id": "somebody", "ip_override": ADDRESS,
     "user_agent": CHROME, "events": [
         {"name": "page_view", "params": params(&page(), REFERRER)},
         {"name": "Signup", "params": signup},
-        {"name": "page_view", "params": params("https://site.example/docs", "")},
+        {"name": "page_view", "params": params(DOCS, "")},
+        {"name": "purchase", "params": bought},
+        {"name": "user_engagement", "params": on_docs(json!({"engagement_time_msec": 4321}))},
     ]});
     let path = format!("/mp/collect?measurement_id=G-ABC123&api_secret={key}");
     let headers = [("User-Agent", "server/1.0"), ("Accept-Language", "de-AT")];
@@ -149,8 +176,8 @@ fn of_matomo() -> [String; 3] {
     let (page, referrer) = (escaped(&page()), escaped(REFERRER));
     [
         format!("{common}&url={page}&urlref={referrer}"),
-        format!("{common}&url={page}&urlref={referrer}&e_c=Accounts&e_a=Signup"),
-        format!("{common}&url={}", escaped("https://site.example/docs")),
+        format!("{common}&url={page}&urlref={referrer}&e_c=Accounts&e_a=Signup&dimension1=gold"),
+        format!("{common}&url={}", escaped(DOCS)),
     ]
 }
 
@@ -181,7 +208,7 @@ fn goatcounter(client: &mut Client, _key: &str) -> Vec<Answer> {
 }
 
 fn pixel(client: &mut Client, _key: &str) -> Vec<Answer> {
-    [page(), "https://site.example/docs".to_owned()]
+    [page(), DOCS.to_owned()]
         .map(|page| picture(client, &format!("/pixel.gif?site=site.example&u={}", escaped(&page))))
         .into()
 }
@@ -197,7 +224,8 @@ fn the_same_browsing_through_every_door_gives_the_same_rows() {
     let options = options.site("site.example", "UTC");
     let program = Program::start(options);
     let ids = format!("ga4:G-ABC123,umami:{WEBSITE},matomo:1");
-    program.run(&["site", "rules", "site.example", "--ids", &ids]).expect_ok("ids");
+    let rules = ["--ids", &ids, "--properties", "dimension1"];
+    program.run(&[&["site", "rules", "site.example"], &rules[..]].concat()).expect_ok("rules");
     let key = program.add_key("site.example", "send");
     let mut client = program.client();
     for tool in &TOOLS {
@@ -208,9 +236,15 @@ fn the_same_browsing_through_every_door_gives_the_same_rows() {
     let told = TOOLS.iter().map(|tool| tool.says.len()).sum::<usize>();
     program.wait_rows(told as u64);
     let rows = program.clickhouse().rows("SELECT * FROM open_events ORDER BY batch, position");
-    let expected: Vec<Value> = rows.iter().take(3).cloned().collect();
+    let expected: Vec<Value> = rows.iter().take(ALL.len()).cloned().collect();
     assert_eq!(expected[0]["path"], PATH);
     assert_ne!(expected[0]["visitor"], json!("0"));
+    assert_eq!(expected[1]["props"], json!({"dimension1": "gold"}));
+    assert_eq!((&expected[3]["revenue"], &expected[3]["currency"]), (&json!(9.9), &json!("USD")));
+    assert_eq!(
+        (&expected[4]["name"], &expected[4]["engaged_ms"]),
+        (&json!("engagement"), &json!(4321))
+    );
     let mut rows = rows.iter();
     for tool in &TOOLS {
         for place in tool.says {

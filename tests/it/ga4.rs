@@ -88,7 +88,7 @@ fn a_batch_is_its_events_under_their_own_names_and_engaged_time_is_engagement() 
         row("scroll", 0, 0, json!({"percent_scrolled": "90"})),
         row("engagement", 0, 5000, json!({})),
         row("click", 1, 0, json!({"link_url": "https://other.example/x", "outbound": "true"})),
-        row("view_search_results", 1, 0, json!({"search_term": "red shoes"})),
+        row("view_search_results", 0, 0, json!({"search_term": "red shoes"})),
         row("engagement", 0, 1200, json!({})),
     ];
     let mut found = found;

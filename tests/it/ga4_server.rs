@@ -113,6 +113,42 @@ fn the_measurement_protocol_takes_a_send_key_and_what_it_names() {
 }
 
 #[test]
+fn an_event_without_a_page_is_one_of_the_only_site_of_its_key() {
+    let program = start(Options::default().site("other.example", "UTC"));
+    let ids = ["--ids", "ga4:G-LISTED"];
+    program.run(&[&["site", "rules", "other.example"], &ids[..]].concat()).expect_ok("ids");
+    let key = program.add_key("site.example", "send");
+    let all = program.run(&["key", "create", "--all-sites", "--scope", "send"]);
+    let all = all.expect_ok("a key").trim().to_owned();
+    let mut client = program.client();
+    let mut ask = |path: &str, id: &str, key: &str, page: &str| {
+        let mut body = json!({"events": [{"name": "x", "params": {}}]});
+        if !page.is_empty() {
+            body["events"][0]["params"]["page_location"] = json!(page);
+        }
+        let path = format!("{path}?measurement_id={id}&api_secret={key}");
+        client.post(&path, &[], body.to_string().as_bytes())
+    };
+    let (nowhere, unknown) = ("https://nowhere.example/", "ignored; reason=unknown_site");
+    for (id, key, page, outcome) in [
+        ("G-UNLISTED", &key, "", "accepted"),
+        // What is listed comes first, and a key holds for its own sites.
+        ("G-LISTED", &key, "", unknown),
+        ("G-LISTED", &all, "", "accepted"),
+        ("G-UNLISTED", &all, "", unknown),
+        ("G-UNLISTED", &key, nowhere, unknown),
+    ] {
+        let answer = ask("/mp/collect", id, key, page);
+        assert_eq!((answer.status, answer.outcome()), (204, outcome), "{id} {page}");
+        let said = ask("/debug/mp/collect", id, key, page).json();
+        let messages = said["validationMessages"].as_array().expect("a list").len();
+        assert_eq!(messages, usize::from(outcome == unknown), "{id} {page}: {said}");
+    }
+    program.wait_rows(2);
+    assert_eq!(program.clickhouse().rows("SELECT DISTINCT site FROM open_events").len(), 2);
+}
+
+#[test]
 fn the_debug_door_says_what_is_wrong_and_stores_nothing() {
     let program = start(Options::default());
     let key = program.add_key("site.example", "send");

@@ -8,10 +8,9 @@ use crate::support::http::{Answer, Client};
 use crate::support::noes;
 use crate::support::program::{Options, Program};
 use crate::support::scan::Scan;
-use crate::support::{seconds, wait_until};
 
 /// 2093-06-15 22:30:15 UTC.
-const MOMENT: u32 = 3_895_943_415;
+pub(crate) const MOMENT: u32 = 3_895_943_415;
 /// The host that a tag names: its first part is the site's code.
 const HOST: &str = "code.stats.example";
 const BOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
@@ -26,11 +25,11 @@ const PLANTED: [&str; 6] = [
 ];
 const CANARY: &str = "/canary-of-goatcounter";
 
-fn agent() -> &'static str {
+pub(crate) fn agent() -> &'static str {
     agents::like("Chrome", "Windows").text.as_str()
 }
 
-fn start(options: Options) -> Program {
+pub(crate) fn start(options: Options) -> Program {
     let program = Program::start(options.site("site.example", "UTC"));
     let rules = ["site", "rules", "site.example", "--ids", "goatcounter:code"];
     program.run(&rules).expect_ok("site rules");
@@ -38,7 +37,7 @@ fn start(options: Options) -> Program {
 }
 
 /// A request of the host that a tag names.
-fn ask(
+pub(crate) fn ask(
     client: &mut Client,
     method: &str,
     path: &str,
@@ -210,6 +209,10 @@ fn the_api_needs_a_key_of_one_site_and_one_to_500_hits() {
         assert_eq!(answer.status, status, "{n}: {}", answer.text());
         assert!(status == 202 || answer.json()["error"].is_string());
     }
+    let mixed = json!({"hits": [{"path": "/", "dnt": 1}, {"path": "/"}]});
+    let answer = told(&mut client, &key, &mixed);
+    assert_eq!((answer.status, answer.outcome()), (400, "rejected; reason=invalid"));
+    assert!(answer.json()["errors"]["1"].is_string() && answer.json()["errors"]["0"].is_null());
     program.wait_rows(1_000);
 }
 
@@ -301,93 +304,4 @@ fn every_spelling_of_no_is_heard_at_the_doors_of_both_tools() {
     assert_eq!(ask_as(&mut client, &[("DNT", "0")]), ["accepted"; 5]);
     assert!(keys() > before, "the control makes a key");
     program.wait_rows(5);
-}
-
-/// A visitor of the site looks at something.
-fn view(client: &mut Client, address: &str, query: &str) {
-    let page = ("Referer", "https://site.example/");
-    let headers = [("User-Agent", agent()), ("X-Forwarded-For", address), page];
-    let answer = ask(client, "GET", &format!("/count?{query}"), &headers, "");
-    assert_eq!(answer.outcome(), "accepted", "{query}");
-}
-
-/// Somebody looks at a counter.
-fn look(client: &mut Client, path: &str) -> Answer {
-    ask(client, "GET", path, &[], "")
-}
-
-/// Its status and its number.
-fn number(client: &mut Client, path: &str) -> (u16, String) {
-    let answer = look(client, path);
-    let said = answer.json();
-    assert_eq!(said["count"], said["count_unique"]);
-    (answer.status, said["count"].as_str().expect("a text").to_owned())
-}
-
-#[test]
-fn a_counter_shows_completed_hours_to_anybody_if_the_owner_allows_it() {
-    let options = Options { clock: Some(MOMENT), ..Options::behind_proxy() }.show_all();
-    let program = start(options);
-    let mut client = program.client();
-    let clock = program.clock.as_ref().expect("a clock");
-    assert_eq!(look(&mut client, "/counter/%2Fa.json").status, 403);
-    let public = ["site", "rules", "site.example", "--public", "counter"];
-    program.run(&public).expect_ok("site rules");
-    wait_until("the setting", seconds(15), || {
-        look(&mut client, "/counter/%2Fa.json").status != 403
-    });
-    for address in ["81.2.69.1", "81.2.69.2", "81.2.69.3"] {
-        view(&mut client, address, "p=/a");
-    }
-    view(&mut client, "81.2.69.1", "p=/b%3Fid%3D7");
-    view(&mut client, "81.2.69.9", "p=buy&e=true");
-    program.wait_rows(5);
-    // The running hour belongs to nobody yet.
-    assert_eq!(number(&mut client, "/counter/%2Fa.json?x=1"), (404, "0".to_owned()));
-    clock.set(MOMENT + 3_600);
-    for (path, status, count) in [
-        ("%2Fa", 200, "3"),
-        ("/a/", 200, "3"),
-        ("a", 200, "3"),
-        ("TOTAL", 200, "4"),
-        ("buy", 200, "1"),
-        ("%2Fb", 200, "1"),
-        ("%2Fnone", 404, "0"),
-        ("none", 404, "0"),
-    ] {
-        let found = number(&mut client, &format!("/counter/{path}.json"));
-        assert_eq!(found, (status, count.to_owned()), "{path}");
-    }
-    // The next day, with what happened the day before and nothing of the day after.
-    clock.set(MOMENT + 86_400);
-    for (query, status) in [
-        ("", 200),
-        ("?start=week", 200),
-        ("?start=2093-06-15&end=2093-06-15", 200),
-        ("?start=2093-06-16", 404),
-        ("?end=2093-06-14", 404),
-        ("?start=soon", 400),
-    ] {
-        let answer = look(&mut client, &format!("/counter/%2Fa.json{query}"));
-        assert_eq!(answer.status, status, "{query}: {}", answer.text());
-    }
-    for (path, kind) in [
-        ("/counter/TOTAL.svg", "image/svg+xml"),
-        ("/counter/%2Fa.html?no_branding=1", "text/html; charset=utf-8"),
-    ] {
-        let answer = look(&mut client, path);
-        assert_eq!((answer.status, answer.header("content-type")), (200, Some(kind)));
-        assert_eq!(answer.header("cache-control"), Some("public, max-age=14400"));
-        assert!(answer.text().contains("id=\"gcvc-views\""), "{}", answer.text());
-        assert_eq!(answer.text().contains("gcvc-by\""), kind.starts_with("image"));
-    }
-    for (path, status) in
-        [("/counter/%2Fa.png", 404), ("/counter/%2Fa.txt", 400), ("/counter/", 400)]
-    {
-        assert_eq!(look(&mut client, path).status, status, "{path}");
-    }
-    // Of a host that names no site, the page that asks is one of the site's; or of nobody's.
-    let page = [("Referer", "https://site.example/x")];
-    assert_eq!(client.get("/counter/TOTAL.json", &page).status, 200);
-    assert_eq!(client.get("/counter/TOTAL.json", &[]).status, 404);
 }

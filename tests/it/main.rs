@@ -9,6 +9,7 @@ mod support;
 
 #[cfg(test)]
 mod commands;
+mod counters;
 #[cfg(test)]
 mod bench;
 #[cfg(test)]

@@ -63,12 +63,15 @@ fn a_page_view_is_the_row_that_our_own_script_leaves_by_whatever_way_it_comes() 
     let form = [agent(), ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")];
     let answer = client.post("/matomo.php?send_image=0", &form, VIEW.as_bytes());
     assert_eq!((answer.status, answer.outcome(), answer.body.len()), (204, "accepted", 0));
+    // Its script sends all of its parameters in the body.
+    let answer = client.post("/matomo.php", &form, VIEW.replace("image=1", "image=0").as_bytes());
+    assert_eq!((answer.status, answer.outcome(), answer.body.len()), (204, "accepted", 0));
     let beacon = client.post(&format!("/matomo.php?{VIEW}"), &[agent()], b"");
     assert_eq!((beacon.status, beacon.outcome()), (200, "accepted"));
     let (status, outcome, said) = bulk(&mut client, &json!({"requests": [format!("?{VIEW}")]}));
     assert_eq!((status, outcome.as_str()), (200, "accepted"));
     assert_eq!(said, json!({"status": "success", "tracked": 1, "invalid": 0}));
-    program.wait_rows(6);
+    program.wait_rows(7);
     let kinds = program.clickhouse().rows(&format!("SELECT {SAME} FROM open_events"));
     assert_eq!(kinds.len(), 1, "{kinds:#?}");
     assert_eq!(kinds[0]["source"], "Newsletter");
@@ -213,18 +216,26 @@ fn a_bulk_request_tells_how_many_were_taken_and_has_limits() {
     let many = |count: usize| json!({"requests": vec![short; count]});
     assert_eq!(bulk(&mut client, &many(500)).2["tracked"], 500);
     assert_eq!(bulk(&mut client, &many(501)).0, 400);
+    // A page with a product is two events and one request.
+    let both = json!({"requests": [format!("?{VIEW}&_pkn=Red"), "?rec=1&idsite=x&_pkn=Red"]});
+    let (_, _, said) = bulk(&mut client, &both);
+    assert_eq!(said, json!({"status": "success", "tracked": 1, "invalid": 1}));
     // More than a browser sends takes a key, which may be in the body.
     let large = |token: &str| {
         json!({"requests": [short], "token_auth": token,
         "padding": "p".repeat(70_000)})
     };
-    assert_eq!(bulk(&mut client, &large("")).0, 400);
-    assert_eq!(bulk(&mut client, &large("hc_send_wrong")).0, 400);
+    let too_large = (413, "rejected; reason=too_large");
+    for token in ["", "hc_send_wrong"] {
+        let (status, outcome, said) = bulk(&mut client, &large(token));
+        assert_eq!((status, outcome.as_str()), too_large, "{said}");
+        assert!(said["error"].as_str().is_some_and(|text| text.contains("256 KiB")), "{said}");
+    }
     assert_eq!(bulk(&mut client, &large(&key)).2["tracked"], 1);
     let huge = json!({"requests": [short], "padding": "p".repeat(256 * 1024)}).to_string();
     let answer = program.client().post("/matomo.php", &[agent()], huge.as_bytes());
-    assert_eq!((answer.status, answer.outcome()), (413, "rejected; reason=too_large"));
-    program.wait_rows(2 + 500 + 1);
+    assert_eq!((answer.status, answer.outcome()), too_large);
+    program.wait_rows(2 + 500 + 2 + 1);
 }
 
 #[test]
@@ -253,13 +264,16 @@ fn a_send_key_names_address_agent_and_time_and_nobody_else_does() {
         (format!("{}&{token}", page("2-nobody")), library),
         (format!("{}&{named}", page("3-no-key")), agent().1),
         (format!("{}&{named}&token_auth=hc_send_wrong", page("4-wrong")), agent().1),
-        (format!("idsite=1&rec=1&e_c=a&e_a=5-no-page&{token}"), library),
+        // Of an id that no site lists, the key says which site it is.
+        (format!("idsite=77&rec=1&e_c=a&e_a=5-no-page&{token}"), library),
     ] {
         assert_eq!(send(&query, by), "accepted", "{query}");
     }
     assert_eq!(send(&page("6-bot"), library), "ignored; reason=bot");
     let old = format!("{}&{token}&cdt={}", page("7-old"), MOMENT - 25 * 3_600);
-    assert_eq!(send(&old, library), "rejected; reason=invalid");
+    let answer = program.client().get(&format!("/matomo.php?{old}"), &[agent()]);
+    assert_eq!((answer.status, answer.outcome()), (400, "rejected; reason=invalid"));
+    assert!(answer.text().starts_with("cdt "), "{}", answer.text());
     let body = json!({"token_auth": key, "requests": [format!("?{}&{named}", page("8-bulk"))]});
     assert_eq!(bulk(&mut program.client(), &body).2["tracked"], 1);
     program.wait_rows(6);

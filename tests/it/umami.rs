@@ -116,6 +116,7 @@ fn each_outcome_has_the_answer_that_umamis_clients_expect() {
         .replace(ID, "00000000-0000-4000-8000-000000000000")
         .replace("site.example", "none.example");
     let elsewhere = good.replace("site.example", "evil.example");
+    let of_another = body("event", &json!({"url": "https://evil.example/x"})).to_string();
     let large = body("event", &json!({"title": "t".repeat(70_000)})).to_string();
     let refused = |answer: &Answer, code: &str| {
         let error = &answer.json()["error"];
@@ -135,6 +136,7 @@ fn each_outcome_has_the_answer_that_umamis_clients_expect() {
             "",
         ),
         (&[person], &elsewhere, 200, "ignored; reason=excluded", ""),
+        (&[person], &of_another, 200, "ignored; reason=excluded", ""),
         (&[person], &unknown, 400, "rejected; reason=unknown_site", "bad-request"),
         (&[person], &"{".to_owned(), 400, "rejected; reason=invalid", "bad-request"),
         (&[person], &good.replace(ID, "x"), 400, "rejected; reason=invalid", "bad-request"),
@@ -270,10 +272,19 @@ fn only_a_send_key_names_address_agent_and_time() {
         let answer = client.post("/api/send", &headers, body.as_bytes());
         assert_eq!(answer.outcome(), "accepted", "{path}: {}", answer.text());
     }
-    program.wait_rows(2);
+    let with_key = [("User-Agent", agent()), ("Authorization", key.as_str())];
+    // A server that knows neither page nor visitor: the key says which site it is.
+    let bare = json!({"website": "00000000-0000-4000-8000-000000000000", "name": "zero", "ip": "",
+        "userAgent": null, "hostname": null, "url": null});
+    let sent = json!({"type": "event", "payload": bare}).to_string();
+    let answer = client.post("/api/send", &with_key, sent.as_bytes());
+    assert_eq!(answer.outcome(), "accepted", "{}", answer.text());
+    let answer = client.post("/api/send", &[("User-Agent", agent())], sent.as_bytes());
+    assert_eq!(answer.outcome(), "rejected; reason=unknown_site", "{}", answer.text());
+    program.wait_rows(3);
     let rows = program
         .clickhouse()
-        .rows("SELECT path, browser, country, toUnixTimestamp(ts) AS ts, by_key FROM open_events ORDER BY path");
+        .rows("SELECT path, browser, country, toUnixTimestamp(ts) AS ts, by_key FROM open_events WHERE name = 'pageview' ORDER BY path");
     let row = |path: &str, browser: &str, country: &str, ts: u32, by_key: u8| json!({"path": path, "browser": browser, "country": country, "ts": ts, "by_key": by_key});
     assert_eq!(rows[0], row("/with", "Firefox", "GB", MOMENT - 600, 1));
     assert_eq!(rows[1], row("/without", "Chrome", "", MOMENT, 0));

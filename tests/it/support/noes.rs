@@ -171,6 +171,15 @@ fn by_payload(agent: &str) -> Vec<No> {
             }
         }
         for pair in PAIRS {
+            for (path, body) in each(EVENTS, &events("")).map(|(path, (_, body))| (path, body)) {
+                found.push(No {
+                    method: "POST",
+                    path: format!("{path}?{pair}"),
+                    headers: headers.clone(),
+                    body: body.clone(),
+                    status: 202,
+                });
+            }
             for query in [format!("{pair}&{QUERY}"), format!("{QUERY}&{pair}"), pair.to_owned()] {
                 for path in PIXELS {
                     found.push(No {
