@@ -13,7 +13,7 @@ const COUNT: usize = 1_000;
 pub(crate) fn of_tools(lines: &mut Vec<Line>) {
     let send = br#"{"type":"event","payload":{"website":"550e8400-e29b-41d4-a716-446655440000","hostname":"bench.example","language":"en-US","referrer":"https://neighbour.example/","screen":"1920x1080","title":"Articles","url":"/articles/5?utm_source=letter","name":"signup","data":{"plan":"pro"}}}"#;
     time(lines, "Umami: /api/send", COUNT, |_| {
-        black_box(umami::parse_send(black_box(send)).is_ok());
+        black_box(umami::parse_send(black_box(send), false).is_ok());
     });
     let query = "v=2&tid=G-ABC123&gtm=45je5bk0&_p=1700000000000&cid=123456.1700000000&ul=en-us&sr=1920x1080&_s=2&sid=1700000000&sct=1&seg=1&dl=https%3A%2F%2Fbench.example%2Farticles%2F5%3Futm_source%3Dletter&dr=https%3A%2F%2Fneighbour.example%2F&dt=Articles&en=signup&ep.plan=pro&_et=1200";
     time(lines, "GA4: /g/collect", COUNT, |_| {
