@@ -56,9 +56,11 @@ pub async fn event(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
     let deciding = verdict.deciding();
     let status = StatusCode::from_u16(deciding.status()).unwrap_or(StatusCode::ACCEPTED);
     let mut answer = match &verdict.invalid {
-        Some(error) => answer::json_bytes(status, error.to_json()),
-        None if status == StatusCode::ACCEPTED => answer::within(room, status, answer::TEXT, "ok"),
-        None => answer::json(status, &json!({ "error": refusal(deciding) })),
+        Some(error) if status != StatusCode::ACCEPTED => {
+            answer::json_bytes(status, error.to_json())
+        }
+        _ if status == StatusCode::ACCEPTED => answer::within(room, status, answer::TEXT, "ok"),
+        _ => answer::json(status, &json!({ "error": refusal(deciding) })),
     };
     if verdict.ends_connection {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

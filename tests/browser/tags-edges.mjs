@@ -199,6 +199,12 @@ function told({ url, gtag, umami, matomo, goatcounter }) {
     },
     "/edge/goat": { open: "/edge/goat?utm_source=news&x=canary", head: canonical("/edge/goat") + goatcounter(), rows: { "/edge/goat": ["pageview"] } },
     "/edge/goat/2": { open: "/edge/goat/2?utm_source=news", head: canonical("/edge/goat/2?page=2") + goatcounter(), rows: { "/edge/goat/2": ["pageview"] } },
+    // a script that never comes keeps the page from being parsed, and not from being counted: when it is left, or in time
+    "/edge/hangs": {
+      head: gtag() + `<script src="/edge/hangs.js"></script>`,
+      hangs: "**/edge/hangs.js",
+      rows: { "/edge/hangs": ["pageview"] },
+    },
     // what cannot be read breaks nothing on the page
     "/edge/unreadable": {
       head: gtag() + umami(`data-host-url="http://["`) + `<script data-goatcounter="https://[" async src="${url}/count.js"></script>`,

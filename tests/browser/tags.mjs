@@ -31,7 +31,9 @@ async function visit(browser, shop, path, one) {
   const visitor = await person(browser);
   const { page, seen, context } = visitor;
   if (one.route) await context.route(one.route, (route) => route.abort());
-  await page.goto(`http://${one.host ?? "shop.example"}:${shop.port}${one.open ?? path}`);
+  // never answered
+  if (one.hangs) await context.route(one.hangs, () => {});
+  await page.goto(`http://${one.host ?? "shop.example"}:${shop.port}${one.open ?? path}`, { waitUntil: one.hangs ? "commit" : "load" });
   await one.act?.(page);
   await sleep(one.wait ?? 50);
   await one.after?.(page);

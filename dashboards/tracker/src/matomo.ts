@@ -66,6 +66,10 @@ function files(name: string, endings: string | string[]): void {
 
 type Tracker = Record<string, (...given: any[]) => any>;
 
+/** What is counted when the page comes back from the browser's page cache: once for the same sites. */
+const seenAgain: Record<string, () => void> = {};
+returned(() => Object.values(seenAgain).forEach((again) => again()));
+
 /** A tracker: its sites, and what was set for what it tells next. */
 function tracker(first?: unknown): Tracker {
   const sites: string[] = [];
@@ -123,6 +127,7 @@ function tracker(first?: unknown): Tracker {
       // a snippet that stands twice on a page
       if (document.readyState != "complete" && viewed == address()) return;
       viewed = address();
+      seenAgain[sites.join()] = () => told("pageview", {}, [], true);
       told("pageview", {}, given, true);
       const seen = looked && product(looked);
       looked = undefined;
@@ -159,9 +164,6 @@ function tracker(first?: unknown): Tracker {
   for (const verb of Object.keys(ACTIONS)) {
     verbs[verb] = (...given) => told(...ACTIONS[verb](given, currency), given);
   }
-  returned(() => {
-    if (viewed) told("pageview", {}, [], true);
-  });
   // whatever else somebody asks a tracker for does nothing
   return new Proxy(verbs, {
     get: (known, name) => (typeof name == "symbol" || name == "then" ? undefined : known[name] || (() => {})),

@@ -7,7 +7,7 @@
 import { attend, settle } from "./engagement";
 import { counting, send, sites, type Options, type Send } from "./send";
 import { silent, tag } from "./silence";
-import { once } from "./stand";
+import { once, tried } from "./stand";
 
 /** Our own script: it asks nobody, and counts for the domains of its tag. */
 const OWN = /\/(js\/(script|full)|[sf])\.js(\?|$)/;
@@ -57,10 +57,23 @@ function earlier(name: string): string[] {
   return (before[name] || alike(name, there())).concat(alike(name, own()));
 }
 
-/** Does something when all tags that the page was written with are there. */
+/** A page that is not parsed by then is counted all the same (milliseconds). */
+const PARSED_MS = 3000;
+
+/**
+ * Does something when all tags that the page was written with are there; at the latest when the page is
+ * left, or some seconds later: a script that hangs must not keep the page from being counted.
+ */
 function parsed(act: () => void): void {
-  if (document.readyState == "loading") document.addEventListener("DOMContentLoaded", act);
-  else act();
+  if (document.readyState != "loading") return act();
+  const go = once<unknown[]>(() => tried(act));
+  for (const type of ["DOMContentLoaded", "visibilitychange"]) {
+    document.addEventListener(type, () => {
+      if (type != "visibilitychange" || document.hidden) go();
+    });
+  }
+  addEventListener("pagehide", go);
+  setTimeout(go, PARSED_MS);
 }
 
 /** Tells the tags after this one that a name is taken; gives whether it is this tag's. */
@@ -78,7 +91,15 @@ export function reserve(name: string, part: Part = "pages"): boolean {
 function numbers(names: string[]): Promise<number[]> {
   const url = new URL("/api/tags", origin);
   url.search = "" + new URLSearchParams({ names: names.join(), host: location.hostname });
-  return (asked[url.href] = asked[url.href] || fetch(url, { credentials: "omit" }).then((answer) => answer.json()));
+  const ask = () =>
+    fetch(url, { credentials: "omit" })
+      .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
+      .catch((error) => {
+        // what failed once is asked again the next time
+        delete asked[url.href];
+        throw error;
+      });
+  return (asked[url.href] = asked[url.href] || ask());
 }
 
 /** Tells which of the names are sites that neither an earlier one of them nor one of the others is. */
@@ -89,8 +110,8 @@ export function distinct(names: string[], others: string[], told: (names: string
       const sites = found.slice(others.length);
       told(names.filter((_, at) => sites[at] && found.indexOf(sites[at]) == others.length + at));
     },
-    // somebody counts, and perhaps for the same site
-    () => told(others[0] ? [] : [names[0]]),
+    // somebody else counts, and perhaps for the same site; names of this tag's own go together
+    () => told(others[0] ? [] : names),
   );
 }
 

@@ -26,11 +26,11 @@ pub fn same(state: &State, uri: &Uri) -> Answer {
     let names = first("names").unwrap_or_default();
     let host = first("host").unwrap_or_default();
     if names.is_empty() || names.split(',').count() > NAMES_MAX {
-        return answer::error(StatusCode::BAD_REQUEST, "names must be 1 to 20 names of sites");
+        return refuse(StatusCode::BAD_REQUEST, "names must be 1 to 20 names of sites");
     }
     let directory = state.sites.current();
     if directory.is_none() {
-        return answer::error(StatusCode::SERVICE_UNAVAILABLE, "the sites are not known yet");
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "the sites are not known yet");
     }
     let host = site_name(&host);
     let find = |name: &str| directory.as_ref()?.named(&site_name(name), &host).map(|site| site.id);
@@ -42,6 +42,12 @@ pub fn same(state: &State, uri: &Uri) -> Answer {
     let kept = if numbers.contains(&0) { "no-store" } else { "public, max-age=600" };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    answer
+}
+
+fn refuse(status: StatusCode, message: &str) -> Answer {
+    let mut answer = answer::error(status, message);
+    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
 }
 
