@@ -106,13 +106,13 @@ pub async fn pixel(state: &State, request: Request<Incoming>, peer: IpAddr) -> A
     answer::for_outcome(answer, verdict.named())
 }
 
-/// `OPTIONS` of a collecting path: any page may send.
+/// `OPTIONS` of a collecting path: any page may send, with the headers that its clients set.
 #[must_use]
-pub fn preflight() -> Answer {
+pub fn preflight(allowed: &'static str) -> Answer {
     let mut answer = answer::text(StatusCode::NO_CONTENT, Bytes::new());
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET, OPTIONS"));
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type"));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     headers.insert(hyper::header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer

@@ -40,7 +40,7 @@ async fn elsewhere(
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     match (&method, own.unwrap_or(&path)) {
-        (&Method::OPTIONS, "/api/event" | "/pixel.gif") => collect::preflight(),
+        (&Method::OPTIONS, "/api/event" | "/pixel.gif") => collect::preflight("Content-Type"),
         (_, "/api/event") => not_allowed("POST, OPTIONS"),
         (_, "/pixel.gif") => not_allowed("GET, OPTIONS"),
         (_, "/g/collect") => ga4::collect(&state, request, peer.ip()).await,

@@ -14,7 +14,7 @@ use crate::ingest::adapters::{Hit, Hits};
 use crate::ingest::{self, Payload, PayloadError};
 use crate::model::Outcome;
 use crate::server::adapters::{
-    Door, Fates, KeySites, Sent, Wanted, finish, picture, preflight, refused, take,
+    Door, Fates, KeySites, Sent, Wanted, finish, picture, refused, take,
 };
 use crate::server::answer::{self, Answer};
 use crate::server::judge::Verdict;
@@ -71,8 +71,8 @@ pub fn has(path: &str) -> bool {
 /// Answers a request to one of its doors.
 pub async fn answer(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
     match (request.method(), request.uri().path()) {
-        (&Method::OPTIONS, "/count") => preflight("Content-Type"),
-        (&Method::OPTIONS, _) => preflight("Content-Type, Authorization"),
+        (&Method::OPTIONS, "/count") => collect::preflight("Content-Type"),
+        (&Method::OPTIONS, _) => collect::preflight("Content-Type, Authorization"),
         (&Method::GET | &Method::POST, "/count") => {
             counted(&take(state, request, peer, &COUNT).await)
         }

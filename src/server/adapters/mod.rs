@@ -16,10 +16,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use hyper::body::Incoming;
-use hyper::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue,
-};
+use hyper::header::{CACHE_CONTROL, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Uri};
 
@@ -316,7 +313,7 @@ pub(super) fn other_method(
         return None;
     }
     let asks = *method == Method::OPTIONS;
-    Some(if asks { preflight("Content-Type") } else { router::not_allowed(methods) })
+    Some(if asks { collect::preflight("Content-Type") } else { router::not_allowed(methods) })
 }
 
 /// The GIF of one pixel, for doors that are pictures.
@@ -327,17 +324,5 @@ pub(super) fn picture(status: StatusCode) -> Answer {
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("cross-origin"),
     );
-    answer
-}
-
-/// What a browser is told that asks before it sends (CORS); `headers` are those that the tool's
-/// clients set.
-pub(super) fn preflight(headers: &'static str) -> Answer {
-    let mut answer = answer::text(StatusCode::NO_CONTENT, bytes::Bytes::new());
-    let out = answer.headers_mut();
-    out.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET, OPTIONS"));
-    out.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(headers));
-    out.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-    out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::ingest::PayloadError;
 use crate::ingest::adapters::{Hits, umami};
 use crate::model::Outcome;
-use crate::server::adapters::{Door, Fates, KeySites, Sent, Wanted, finish, preflight, take};
+use crate::server::adapters::{Door, Fates, KeySites, Sent, Wanted, finish, take};
 use crate::server::answer::{self, Answer};
 use crate::server::judge::Verdict;
 use crate::server::state::State;
@@ -55,7 +55,7 @@ pub fn has(path: &str) -> bool {
 /// Answers a request to one of its doors.
 pub async fn answer(state: &State, request: Request<Incoming>, peer: IpAddr) -> Answer {
     match (request.method(), request.uri().path()) {
-        (&Method::OPTIONS, _) => preflight(HEADERS),
+        (&Method::OPTIONS, _) => collect::preflight(HEADERS),
         (&Method::POST, "/api/send") => {
             let fates = take(state, request, peer, &SEND).await;
             let (status, body) = said(of_one(&fates), fates.invalid());

@@ -17,6 +17,7 @@ use url::form_urlencoded;
 use crate::ingest::adapters::ga4::event::{Params, Told};
 use crate::ingest::adapters::{Found, Hit, Hits};
 use crate::ingest::payload::{Payload, error};
+use crate::ingest::signals;
 
 /// Events of one body. gtag.js sends some ten at once.
 pub const EVENTS_MAX: usize = 25;
@@ -187,12 +188,7 @@ fn is_item(name: &str) -> bool {
 /// Whether a pair says that the visitor is not to be counted. Any counts, also a second one of its
 /// name: in doubt the visitor said no.
 fn says_no(name: &str, value: &str) -> bool {
-    match name {
-        "gcs" => is_denied(value),
-        "dnt" => value.trim().starts_with('1'),
-        "gpc" => value.trim() == "1",
-        _ => false,
-    }
+    (name == "gcs" && is_denied(value)) || signals::is_no(name, value)
 }
 
 /// `G1AB`: A is what the visitor said of advertising, B of analytics; 0 is no.

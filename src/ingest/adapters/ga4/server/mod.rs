@@ -18,6 +18,7 @@ use crate::ingest::adapters::{Found, Hit, Hits};
 use crate::ingest::body::Sent;
 use crate::ingest::fields::{says_dnt, says_gpc};
 use crate::ingest::payload::{Payload, PayloadError, error};
+use crate::ingest::signals;
 
 /// Events of one request.
 pub const EVENTS_MAX: usize = 25;
@@ -147,9 +148,7 @@ impl<'a> Query<'a> {
             match &*name {
                 "measurement_id" if is_read && found.id.is_empty() => found.id = value,
                 "api_secret" if is_read && found.secret.is_empty() => found.secret = value,
-                "dnt" => found.opted_out |= value.trim().starts_with('1'),
-                "gpc" => found.opted_out |= value.trim() == "1",
-                _ => {}
+                name => found.opted_out |= signals::is_no(name, &value),
             }
         }
         found
